@@ -1,0 +1,1 @@
+//! Describe: streams and tables become a blueprint plus typed recipes.

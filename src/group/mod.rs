@@ -1,0 +1,1 @@
+//! Decide: sans-IO machines for membership, assignment, task lifecycle and commit.

@@ -1,0 +1,1 @@
+//! HTTP: routing, reads, forwarding, health and metrics over published snapshots.

@@ -1,0 +1,1 @@
+//! Do: control thread, stream threads, restorer, commit execution, internal topics.

@@ -1,0 +1,1 @@
+//! One task: record queues, stream time, the operator chain, punctuation, outbox.

@@ -1,0 +1,1 @@
+//! The topology test driver: the real task without a broker.

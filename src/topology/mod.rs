@@ -1,0 +1,1 @@
+//! The untyped blueprint: graph, sub-topologies, co-partitioning, names, `describe()`.
