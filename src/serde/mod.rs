@@ -1,5 +1,9 @@
 //! Serdes: types to bytes of a topic and back.
 
+mod view;
+
+pub use view::{SerdeViewCodec, ViewCodec};
+
 /// Why bytes did not become a value, or a value bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
