@@ -89,3 +89,15 @@ impl<T> Nullable<T> for Option<T> {
         self
     }
 }
+
+impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for std::sync::Arc<S> {
+    fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
+        (**self).serialize(topic, value, out)
+    }
+}
+
+impl<T, S: Deserializer<T> + ?Sized> Deserializer<T> for std::sync::Arc<S> {
+    fn deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
+        (**self).deserialize(topic, bytes)
+    }
+}

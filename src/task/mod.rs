@@ -1,1 +1,335 @@
 //! One task: record queues, stream time, the operator chain, punctuation, outbox.
+//!
+//! A task is one sub-topology on one partition number. It is synchronous and knows no broker, thread or clock:
+//! whoever drives it feeds batches in, calls [`Task::process`], drains the outbox, and reports what was committed.
+//! Its chain is built on the thread that drives it and never leaves that thread.
+
+mod cx;
+mod dead_letter;
+mod fault;
+mod outbox;
+mod punctuate;
+mod push;
+mod queue;
+mod store;
+mod wiring;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use thalweg_state::{Position, TaskState};
+
+pub use cx::{Cx, DropReason, Dropped, RecordMetadata};
+pub use fault::{Fault, Part};
+pub use outbox::{ChangelogSlot, Outbox, SinkSlot};
+pub use punctuate::{Due, PunctuationType, ScheduleId, Schedules};
+pub use push::{Change, Nothing, Push, Record};
+pub use queue::{Choice, RecordQueue, choose};
+pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
+pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
+
+use crate::types::{Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
+use dead_letter::DeadLetters;
+
+/// How every task of an application behaves.
+#[derive(Debug, Clone)]
+pub struct TaskOptions {
+    /// What to do with undecodable records of sources without a policy of their own.
+    pub decode_policy: DecodePolicy,
+    /// The dead letter topic; its partition count must be among the resolved ones.
+    pub dead_letter_topic: String,
+    /// How long an empty partition is waited for while others have records, in ms (`max.task.idle.ms`).
+    pub max_task_idle_ms: i64,
+}
+
+/// One input partition of a task, where to start, and what was known about it.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// First offset to process.
+    pub position: Offset,
+    /// Highest timestamp processed before, from the committed metadata.
+    pub partition_time: Option<Timestamp>,
+}
+
+/// What one call of [`Task::process`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Records processed, dropped ones included.
+    pub records: usize,
+    /// Whether the call stopped for want of records, not because the budget was used up.
+    pub starved: bool,
+}
+
+/// The position of one input to commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputPosition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Offset of the first unprocessed record.
+    pub offset: Offset,
+    /// Leader epoch of the newest processed record.
+    pub leader_epoch: Option<i32>,
+    /// Highest timestamp processed.
+    pub partition_time: Option<Timestamp>,
+}
+
+/// A running task.
+pub struct Task {
+    id: TaskId,
+    entries: Vec<Vec<Box<dyn Entry>>>,
+    routes: Vec<Route>,
+    queues: Vec<RecordQueue>,
+    processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+    changelogs: Vec<TopicPartition>,
+    cx: Cx,
+    dead_letters: DeadLetters,
+    max_task_idle_ms: i64,
+    idle_since: Option<Timestamp>,
+    blocked_until: Option<Timestamp>,
+    spare: Vec<SourceBatch>,
+    uncommitted: bool,
+}
+
+/// Which entry a queue feeds, and what happens to its undecodable records.
+struct Route {
+    entry: usize,
+    policy: DecodePolicy,
+}
+
+/// How long a record whose decoding must be retried (schema registry away) holds its task, in ms.
+const RETRY_AFTER_MS: i64 = 200;
+/// Emptied batches kept for the next fetch, per task.
+const SPARE_BATCHES: usize = 8;
+
+impl Task {
+    /// Wires the chain of `id` over an opened state. `partitions` has the count of every topic that the task writes.
+    pub fn start(
+        recipes: &Recipes,
+        id: TaskId,
+        state: TaskState,
+        inputs: &[Input],
+        partitions: &BTreeMap<String, i32>,
+        options: &TaskOptions,
+        now: Timestamp,
+    ) -> Self {
+        let sub_topology = recipes.topology.sub_topology(id.subtopology);
+        let mut cx = Cx::new(state, now);
+        let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, &mut cx);
+        let mut entries = Vec::new();
+        let mut by_topic = BTreeMap::new();
+        for source in &sub_topology.sources {
+            let policy = recipes.policies.get(&source.node).copied().unwrap_or(options.decode_policy);
+            by_topic.extend(source.topics.iter().map(|topic| (topic.as_str(), (entries.len(), policy))));
+            let built = recipes.entries.get(&source.node).into_iter().flatten();
+            entries.push(built.map(|recipe| recipe(&mut wiring)).collect());
+        }
+        let processors = wiring.into_processors();
+        let dead_letters = DeadLetters::open(&mut cx.outbox, &options.dead_letter_topic, partitions);
+        let (mut routes, mut queues) = (Vec::new(), Vec::new());
+        for input in inputs {
+            let (entry, policy) = by_topic[&*input.partition.topic];
+            routes.push(Route { entry, policy });
+            queues.push(RecordQueue::new(input.partition.clone(), input.position, input.partition_time));
+            cx.inputs.push(input.partition.clone());
+            cx.stream_time = cx.stream_time.max(input.partition_time);
+        }
+        Self {
+            id,
+            entries,
+            routes,
+            queues,
+            processors,
+            changelogs: sub_topology.changelogs(id.partition),
+            cx,
+            dead_letters,
+            max_task_idle_ms: options.max_task_idle_ms,
+            idle_since: None,
+            blocked_until: None,
+            spare: Vec::new(),
+            uncommitted: false,
+        }
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The queues of its inputs.
+    pub fn queues(&self) -> &[RecordQueue] {
+        &self.queues
+    }
+
+    /// Queues fetched records of input `index` (in the order the task was started with).
+    pub fn enqueue(&mut self, index: usize, batch: SourceBatch) {
+        self.queues[index].enqueue(batch);
+    }
+
+    /// Notes that the reader of input `index` stands at the end of its partition.
+    pub fn reached_end(&mut self, index: usize, offset: Offset) {
+        self.uncommitted |= self.queues[index].reached_end(offset);
+    }
+
+    /// An emptied batch to fill again, or a new one.
+    pub fn spare_batch(&mut self) -> SourceBatch {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Processes at most `budget` records, each to the end of its chain.
+    ///
+    /// Stops early when no record may be taken. A fault other than an undecodable record under a policy is returned:
+    /// then nothing since the last commit may be kept.
+    pub fn process(&mut self, budget: usize, now: Timestamp) -> Result<Progress, Fault> {
+        self.cx.wall_clock = now;
+        for records in 0..budget {
+            match self.choose(now) {
+                Choice::Take(index) => {
+                    if !self.process_head(index, now)? {
+                        return Ok(Progress { records, starved: true });
+                    }
+                }
+                Choice::Wait | Choice::Nothing => return Ok(Progress { records, starved: true }),
+            }
+        }
+        Ok(Progress { records: budget, starved: false })
+    }
+
+    fn choose(&mut self, now: Timestamp) -> Choice {
+        if self.blocked_until.is_some_and(|until| now < until) {
+            return Choice::Nothing;
+        }
+        let idle_is_over = self.idle_since.is_some_and(|since| now - since >= self.max_task_idle_ms);
+        let choice = choose(&self.queues, idle_is_over && self.max_task_idle_ms > 0);
+        match choice {
+            Choice::Wait => self.idle_since = self.idle_since.or(Some(now)),
+            Choice::Nothing => self.idle_since = None,
+            // Kept while idle is over, so that the next record need not wait again.
+            Choice::Take(_) if idle_is_over => {}
+            Choice::Take(_) => self.idle_since = None,
+        }
+        choice
+    }
+
+    /// Returns false when the record must be tried again later.
+    fn process_head(&mut self, index: usize, now: Timestamp) -> Result<bool, Fault> {
+        let Some(record) = self.queues[index].peek() else { return Ok(false) };
+        let cx = &mut self.cx;
+        cx.input = Some((index, record.offset));
+        cx.headers.assign(record.headers);
+        let Route { entry, policy } = self.routes[index];
+        let entered = if record.timestamp < 0 {
+            Err(dead_letter::negative_timestamp())
+        } else {
+            self.entries[entry].iter_mut().try_for_each(|entry| entry.enter(&record, cx))
+        };
+        match entered {
+            Ok(()) => {}
+            Err(fault @ Fault::Decode { .. }) if fault.is_retriable() => {
+                self.blocked_until = Some(now + RETRY_AFTER_MS);
+                return Ok(false);
+            }
+            Err(fault @ Fault::Decode { .. }) => {
+                let partition = self.queues[index].partition();
+                self.dead_letters.settle(policy, fault, partition, &record, cx)?;
+            }
+            Err(fault) => return Err(fault),
+        }
+        self.uncommitted = true;
+        if let Some(mut emptied) = self.queues[index].advance()
+            && self.spare.len() < SPARE_BATCHES
+        {
+            emptied.clear();
+            self.spare.push(emptied);
+        }
+        self.punctuate_due(PunctuationType::StreamTime)?;
+        Ok(true)
+    }
+
+    /// Runs the wall-clock schedules that are due.
+    pub fn punctuate(&mut self, now: Timestamp) -> Result<(), Fault> {
+        self.cx.wall_clock = now;
+        self.punctuate_due(PunctuationType::WallClockTime)
+    }
+
+    fn punctuate_due(&mut self, kind: PunctuationType) -> Result<(), Fault> {
+        let now = match kind {
+            PunctuationType::StreamTime => self.cx.stream_time,
+            PunctuationType::WallClockTime => Some(self.cx.wall_clock),
+        };
+        let Some(now) = now else { return Ok(()) };
+        while self.cx.schedules.is_due(kind, now) {
+            let Some(due) = self.cx.schedules.due(kind, now) else { break };
+            self.cx.input = None;
+            self.cx.headers.clear();
+            self.processors[due.node].borrow_mut().punctuate(due, &mut self.cx)?;
+            self.uncommitted = true;
+        }
+        Ok(())
+    }
+
+    /// The records waiting to be produced.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.cx.outbox
+    }
+
+    /// Bytes of uncommitted rows.
+    pub fn overlay_bytes(&self) -> usize {
+        self.cx.state.overlay_bytes()
+    }
+
+    /// Whether a processor asked for a commit since the last one.
+    pub fn commit_requested(&self) -> bool {
+        self.cx.commit_requested
+    }
+
+    /// Whether anything happened since the last commit.
+    pub fn is_dirty(&self) -> bool {
+        self.uncommitted
+    }
+
+    /// Highest record timestamp seen, in ms.
+    pub fn stream_time(&self) -> Option<Timestamp> {
+        self.cx.stream_time
+    }
+
+    /// Records dropped since the start, by reason.
+    pub fn dropped(&self) -> &Dropped {
+        &self.cx.dropped
+    }
+
+    /// The input positions that a commit now would make durable.
+    pub fn input_positions(&self) -> Vec<InputPosition> {
+        self.queues.iter().map(RecordQueue::input_position).collect()
+    }
+
+    /// Applies the uncommitted rows, after everything produced was acknowledged and the input positions were
+    /// committed. `acknowledged` has the next offset of each partition written since the last commit.
+    pub fn committed(&mut self, acknowledged: &[(TopicPartition, Offset)]) -> Result<(), Fault> {
+        let mut position = Position::default();
+        for queue in &self.queues {
+            position.set(&queue.partition().to_string(), queue.position());
+        }
+        for (partition, next_offset) in acknowledged.iter().filter(|(p, _)| self.changelogs.contains(p)) {
+            position.set(&partition.to_string(), *next_offset);
+        }
+        self.cx.state.apply(&position)?;
+        self.cx.commit_requested = false;
+        self.uncommitted = false;
+        Ok(())
+    }
+
+    /// Committed rows of its stores, for the test driver and for readers.
+    pub fn state(&self) -> &TaskState {
+        &self.cx.state
+    }
+
+    /// Ends the task and gives its state back, without the uncommitted rows.
+    pub fn into_state(self) -> TaskState {
+        let mut state = self.cx.state;
+        state.discard();
+        state
+    }
+}

@@ -1,0 +1,237 @@
+//! The entry point of the DSL, and what all its handles share while a topology is described.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::options::{Consumed, Materialized};
+use super::source::Source;
+use super::stream::KStream;
+use super::table::{self, KTable};
+use crate::serde::Serde;
+use crate::task::{DecodePolicy, EntryRecipe, Recipes, ViewRecipe};
+use crate::topology::{Blueprint, NodeId, StoreBackend, StoreDefinition, StoreId, Topic, TopologyError};
+
+/// Describes a topology: sources first, then operators on what they return. One thread, no IO.
+///
+/// Mistakes are collected; [`StreamsBuilder::build`] returns the first one.
+#[derive(Clone, Default)]
+pub struct StreamsBuilder {
+    build: Rc<RefCell<Build>>,
+}
+
+/// What the handles of one topology share.
+#[derive(Default)]
+pub(super) struct Build {
+    pub(super) blueprint: Blueprint,
+    pub(super) entries: BTreeMap<NodeId, Vec<EntryRecipe>>,
+    pub(super) old_values: BTreeSet<NodeId>,
+    policies: BTreeMap<NodeId, DecodePolicy>,
+    views: Vec<ViewRecipe>,
+    error: Option<TopologyError>,
+}
+
+impl Build {
+    /// Takes a result; keeps the first mistake and goes on with a stand-in, since `build` will fail anyway.
+    pub(super) fn check<T: Default>(&mut self, result: Result<T, TopologyError>) -> T {
+        result.unwrap_or_else(|error| {
+            self.error.get_or_insert(error);
+            T::default()
+        })
+    }
+
+    /// Burns a counter value for `prefix`, then prefers the user's name.
+    pub(super) fn name(&mut self, prefix: &str, user: Option<String>) -> String {
+        let generated = self.blueprint.new_processor_name(prefix);
+        self.user_name(user).unwrap_or(generated)
+    }
+
+    /// Validates a user's name.
+    pub(super) fn user_name(&mut self, user: Option<String>) -> Option<String> {
+        if let Some(name) = &user {
+            let valid = self.blueprint.validate_name(name);
+            self.check(valid);
+        }
+        user
+    }
+
+    pub(super) fn processor(&mut self, name: &str, parents: &[NodeId]) -> NodeId {
+        let added = self.blueprint.add_processor(name, parents);
+        self.check(added)
+    }
+
+    pub(super) fn policy(&mut self, source: NodeId, policy: Option<DecodePolicy>) {
+        self.policies.extend(policy.map(|policy| (source, policy)));
+    }
+
+    /// Adds a store that belongs to `node`, and serves it when its materialization says so.
+    pub(super) fn own_store<K: 'static, V: 'static, KS: Serde<K>, VS: Serde<V>>(
+        &mut self,
+        node: NodeId,
+        name: &str,
+        keys: &KS,
+        values: &VS,
+        materialized: &Materialized<K, V>,
+    ) -> StoreId {
+        let added = self.blueprint.add_store(definition(name, materialized));
+        let store = self.check(added);
+        self.blueprint.connect(node, store);
+        self.serve(store, name, keys, values, materialized);
+        store
+    }
+}
+
+impl StreamsBuilder {
+    /// An empty topology.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn build_mut(&self) -> RefMut<'_, Build> {
+        self.build.borrow_mut()
+    }
+
+    /// A stream of the records of `topic`.
+    pub fn stream<K, V, KS, VS>(&self, topic: &str, consumed: Consumed<KS, VS>) -> KStream<K, V, Source<K, V, KS, VS>>
+    where
+        K: 'static,
+        V: 'static,
+        KS: Serde<K>,
+        VS: Serde<V>,
+    {
+        self.stream_of(&[topic], consumed)
+    }
+
+    /// One stream of the records of several topics; there is no order between topics.
+    pub fn stream_of<K, V, KS, VS>(
+        &self,
+        topics: &[&str],
+        consumed: Consumed<KS, VS>,
+    ) -> KStream<K, V, Source<K, V, KS, VS>>
+    where
+        K: 'static,
+        V: 'static,
+        KS: Serde<K>,
+        VS: Serde<V>,
+    {
+        let mut build = self.build_mut();
+        let name = build.name("KSTREAM-SOURCE-", consumed.name);
+        let all: Vec<Topic> = topics.iter().map(|topic| Topic::External((*topic).to_owned())).collect();
+        let added = build.blueprint.stream_source(&name, &all);
+        let node = build.check(added);
+        build.policy(node, consumed.policy);
+        drop(build);
+        let source = Source::new(self.clone(), node, topics.first().copied(), consumed.keys, consumed.values);
+        KStream::new(self.clone(), node, BTreeSet::from([node]), false, source)
+    }
+
+    /// A table of the newest value per key of `topic`; a null value deletes, a null key is dropped.
+    ///
+    /// It is kept in a store when the store is named, or when an operator needs to look rows up.
+    pub fn table<K, V, KS, VS>(
+        &self,
+        topic: &str,
+        consumed: Consumed<KS, VS>,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V>
+    where
+        K: Clone + 'static,
+        V: Clone + 'static,
+        KS: Serde<K>,
+        VS: Serde<V>,
+    {
+        table::source(self, topic, consumed, materialized)
+    }
+
+    /// Adds a store for processors that connect to it ([`KStream::process`]).
+    pub fn add_state_store<K, V, KS, VS>(
+        &self,
+        keys: KS,
+        values: VS,
+        materialized: Materialized<K, V>,
+    ) -> StoreHandle<K, V, KS, VS>
+    where
+        K: 'static,
+        V: 'static,
+        KS: Serde<K>,
+        VS: Serde<V>,
+    {
+        let mut build = self.build_mut();
+        let name = materialized.name.clone().unwrap_or_default();
+        let definition = definition(&name, &materialized);
+        let added = build.blueprint.add_store(definition);
+        let id = build.check(added);
+        build.serve(id, &name, &keys, &values, &materialized);
+        StoreHandle { id, keys, values, types: PhantomData }
+    }
+
+    /// Ends the description. `application_id` prefixes internal topics and is the group's id.
+    pub fn build(self, application_id: &str) -> Result<Recipes, TopologyError> {
+        let mut build = self.build.take();
+        if let Some(error) = build.error.take() {
+            return Err(error);
+        }
+        Ok(Recipes {
+            topology: build.blueprint.build(application_id)?,
+            entries: build.entries,
+            old_values: build.old_values,
+            policies: build.policies,
+            views: build.views,
+        })
+    }
+}
+
+impl Build {
+    /// Registers a store as a view when its materialization says so.
+    pub(super) fn serve<K: 'static, V: 'static, KS: Serde<K>, VS: Serde<V>>(
+        &mut self,
+        store: StoreId,
+        name: &str,
+        keys: &KS,
+        values: &VS,
+        materialized: &Materialized<K, V>,
+    ) {
+        let codec = materialized.codec(name, std::sync::Arc::new(keys.clone()), std::sync::Arc::new(values.clone()));
+        if let Some(codec) = codec {
+            let (key_type, value_type) = (short_type::<K>(), short_type::<V>());
+            self.views.push(ViewRecipe { name: name.to_owned(), store, key_type, value_type, codec });
+        }
+    }
+}
+
+fn short_type<T>() -> &'static str {
+    let full = std::any::type_name::<T>();
+    full.rsplit("::").next().unwrap_or(full)
+}
+
+/// The blueprint's side of a materialization.
+pub(super) fn definition<K, V>(name: &str, materialized: &Materialized<K, V>) -> StoreDefinition {
+    StoreDefinition {
+        name: name.to_owned(),
+        backend: if materialized.in_memory { StoreBackend::Memory } else { StoreBackend::Persistent },
+        logged: materialized.logged,
+        changelog_config: materialized.changelog_config.clone(),
+    }
+}
+
+/// A store that processors may connect to.
+pub struct StoreHandle<K, V, KS, VS> {
+    pub(super) id: StoreId,
+    pub(super) keys: KS,
+    pub(super) values: VS,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V, KS: Clone, VS: Clone> Clone for StoreHandle<K, V, KS, VS> {
+    fn clone(&self) -> Self {
+        Self { id: self.id, keys: self.keys.clone(), values: self.values.clone(), types: PhantomData }
+    }
+}
+
+impl<K, V, KS, VS> StoreHandle<K, V, KS, VS> {
+    /// What [`KStream::process`] connects to.
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+}

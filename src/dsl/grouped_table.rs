@@ -1,0 +1,254 @@
+//! `KGroupedTable`: aggregations that take a row's old value out of its group and put the new one in.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::changed::ChangedSerde;
+use super::operators::Function;
+use super::options::{Grouped, Materialized};
+use super::plan::{FanOut, Plan, Seam};
+use super::rows::{Kept, Stored};
+use super::sink::Sink;
+use super::source::Source;
+use super::table::KTable;
+use crate::serde::{I64Serde, Serde};
+use crate::task::{Change, Cx, Fault, KeyValueStore, Push, Record, Wiring};
+use crate::topology::{NodeId, StoreId};
+
+/// A table grouped by a new key.
+pub struct KGroupedTable<K: 'static, V: 'static, KO, VO, F, KS, VS> {
+    table: KTable<K, V>,
+    select: NodeId,
+    selector: F,
+    grouped: Grouped<KO, VO, KS, VS>,
+}
+
+impl<K, V, KO, VO, R, F, KS, VS> KGroupedTable<K, V, KO, VO, F, KS, VS>
+where
+    K: Clone + 'static,
+    V: Clone + 'static,
+    KO: Clone + PartialEq + 'static,
+    VO: Clone + 'static,
+    R: Into<Option<(KO, VO)>>,
+    F: Fn(&K, &V) -> R + Function,
+    KS: Serde<KO>,
+    VS: Serde<VO>,
+{
+    pub(super) fn new(table: KTable<K, V>, select: NodeId, selector: F, grouped: Grouped<KO, VO, KS, VS>) -> Self {
+        Self { table, select, selector, grouped }
+    }
+
+    /// Names the aggregation's node.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.table.next_name = Some(name.into());
+        self
+    }
+
+    /// Counts the rows of each group.
+    pub fn count(self, materialized: Materialized<KO, i64>) -> KTable<KO, i64> {
+        self.aggregate(|| 0, |_, _, count| count + 1, |_, _, count| count - 1, I64Serde, materialized)
+    }
+
+    /// Combines the values of each group; the first value stands for itself. `None` deletes the group's row.
+    pub fn reduce<RA, RS, A, S>(self, adder: A, subtractor: S, materialized: Materialized<KO, VO>) -> KTable<KO, VO>
+    where
+        RA: Into<Option<VO>>,
+        RS: Into<Option<VO>>,
+        A: Fn(VO, VO) -> RA + Function,
+        S: Fn(VO, VO) -> RS + Function,
+    {
+        let add = move |_: &KO, value: VO, before: Option<VO>| match before {
+            None => Some(value),
+            Some(before) => adder(before, value).into(),
+        };
+        let subtract = move |_: &KO, value: VO, before: VO| subtractor(before, value).into();
+        let values = self.grouped.values.clone();
+        self.fold("KTABLE-REDUCE-", add, subtract, values, materialized)
+    }
+
+    /// Folds the values of each group into one, starting from `initializer`; `subtractor` takes an old value out.
+    /// `None` deletes the group's row.
+    pub fn aggregate<T, RA, RS, TS, I, A, S>(
+        self,
+        initializer: I,
+        adder: A,
+        subtractor: S,
+        values: TS,
+        materialized: Materialized<KO, T>,
+    ) -> KTable<KO, T>
+    where
+        T: Clone + 'static,
+        RA: Into<Option<T>>,
+        RS: Into<Option<T>>,
+        TS: Serde<T>,
+        I: Fn() -> T + Function,
+        A: Fn(&KO, VO, T) -> RA + Function,
+        S: Fn(&KO, VO, T) -> RS + Function,
+    {
+        let add = move |key: &KO, value: VO, before: Option<T>| {
+            adder(key, value, before.unwrap_or_else(&initializer)).into()
+        };
+        let subtract = move |key: &KO, value: VO, before: T| subtractor(key, value, before).into();
+        self.fold("KTABLE-AGGREGATE-", add, subtract, values, materialized)
+    }
+
+    fn fold<T, TS, A, S>(
+        mut self,
+        prefix: &str,
+        add: A,
+        subtract: S,
+        values: TS,
+        materialized: Materialized<KO, T>,
+    ) -> KTable<KO, T>
+    where
+        T: Clone + 'static,
+        TS: Serde<T>,
+        A: Fn(&KO, VO, Option<T>) -> Option<T> + Function,
+        S: Fn(&KO, VO, T) -> Option<T> + Function,
+    {
+        let builder = self.table.builder.clone();
+        let user = self.table.next_name.take();
+        let mut build = builder.build_mut();
+        let store_name = match build.user_name(materialized.name.clone()) {
+            Some(name) => name,
+            None => build.blueprint.new_store_name("KTABLE-AGGREGATE-"),
+        };
+        let sink_name = build.name("KSTREAM-SINK-", user.as_ref().map(|name| format!("{name}-sink")));
+        let source_name = build.name("KSTREAM-SOURCE-", user.as_ref().map(|name| format!("{name}-source")));
+        let name = build.name(prefix, user);
+        let topic = self.grouped.name.clone().unwrap_or_else(|| store_name.clone());
+        let added = build.blueprint.add_table_repartition(self.select, &topic, &sink_name, &source_name);
+        let repartition = build.check(added);
+        let node = build.processor(&name, &[repartition.source]);
+        let Grouped { keys, values: changed, .. } = self.grouped;
+        let store = build.own_store(node, &store_name, &keys, &values, &materialized);
+        let full_name = build.blueprint.topic_name(&repartition.topic);
+        drop(build);
+
+        let (selector, write) = (self.selector, (keys.clone(), ChangedSerde(changed.clone())));
+        self.table.changes.clone().close(move |w| Select {
+            selector: selector.clone(),
+            down: Sink::wire(w, &repartition.topic, write.0.clone(), write.1.clone()),
+            types: PhantomData,
+        });
+        let seam = Seam::new();
+        let source: Source<KO, Change<VO>, _, _> =
+            Source::new(builder.clone(), repartition.source, Some(&full_name), keys.clone(), ChangedSerde(changed));
+        let fold = Fold { keys: keys.clone(), values: values.clone(), add, subtract };
+        source.close(fold.recipe::<KO, VO, T>(node, store, seam.clone()));
+        let rows = Rc::new(Stored { node, keys, values, kept: Kept::Always(store) });
+        KTable::new(builder.clone(), node, BTreeSet::from([repartition.source]), seam, rows)
+    }
+}
+
+/// Sends a change to the groups it concerns: the old value out of its group first, then the new one into its own;
+/// one record when they are the same group (Kafka Streams' `KTableRepartitionMap`).
+struct Select<V, VO, F, D> {
+    selector: F,
+    down: D,
+    types: PhantomData<fn(V) -> VO>,
+}
+
+impl<K, V, KO, VO, R, F, D> Push<K, Change<V>> for Select<V, VO, F, D>
+where
+    KO: PartialEq,
+    R: Into<Option<(KO, VO)>>,
+    F: Fn(&K, &V) -> R,
+    D: Push<KO, Change<VO>>,
+{
+    fn push(&mut self, record: Record<K, Change<V>>, cx: &mut Cx) -> Result<(), Fault> {
+        let Record { key, value: change, timestamp } = record;
+        let select = |value: Option<V>| value.and_then(|value| (self.selector)(&key, &value).into());
+        match (select(change.new), select(change.old)) {
+            (Some((new_key, new)), Some((old_key, old))) if new_key == old_key => {
+                let value = Change { new: Some(new), old: Some(old) };
+                self.down.push(Record { key: new_key, value, timestamp }, cx)
+            }
+            (new, old) => {
+                if let Some((key, value)) = old {
+                    self.down.push(Record { key, value: Change { new: None, old: Some(value) }, timestamp }, cx)?;
+                }
+                if let Some((key, value)) = new {
+                    self.down.push(Record { key, value: Change { new: Some(value), old: None }, timestamp }, cx)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the aggregation needs besides its store.
+struct Fold<KS, TS, A, S> {
+    keys: KS,
+    values: TS,
+    add: A,
+    subtract: S,
+}
+
+impl<KS, TS, A: Function, S: Function> Fold<KS, TS, A, S> {
+    fn recipe<KO: 'static, VO: 'static, T: 'static>(
+        self,
+        node: NodeId,
+        store: StoreId,
+        seam: Seam<KO, Change<T>>,
+    ) -> impl Fn(&mut Wiring<'_>) -> Aggregate<KO, VO, T, KS, TS, A, S> + Send + Sync + 'static
+    where
+        KS: Serde<KO>,
+        TS: Serde<T>,
+    {
+        move |w| Aggregate {
+            store: w.store(store, self.keys.clone(), self.values.clone()),
+            add: self.add.clone(),
+            subtract: self.subtract.clone(),
+            sends_old: w.sends_old_values(node),
+            down: seam.wire(w),
+            types: PhantomData,
+        }
+    }
+}
+
+/// The running aggregation (Kafka Streams' `KTableAggregate` and `KTableReduce`).
+struct Aggregate<KO, VO, T, KS, TS, A, S> {
+    store: KeyValueStore<KO, T, KS, TS>,
+    add: A,
+    subtract: S,
+    sends_old: bool,
+    down: FanOut<KO, Change<T>>,
+    types: PhantomData<fn() -> VO>,
+}
+
+impl<KO, VO, T, KS, TS, A, S> Push<KO, Change<VO>> for Aggregate<KO, VO, T, KS, TS, A, S>
+where
+    KO: Clone,
+    T: Clone,
+    KS: Serde<KO>,
+    TS: Serde<T>,
+    A: Fn(&KO, VO, Option<T>) -> Option<T>,
+    S: Fn(&KO, VO, T) -> Option<T>,
+{
+    fn push(&mut self, record: Record<KO, Change<VO>>, cx: &mut Cx) -> Result<(), Fault> {
+        let Record { key, value: change, timestamp } = record;
+        self.store.serialize_key(&key, &mut cx.scratch)?;
+        let row = self.store.get_serialized(cx)?;
+        // The later time counts as soon as a function ran on a stored aggregate.
+        let stored = row.as_ref().map(|row| row.timestamp);
+        let before = row.map(|row| row.value);
+        let old = if self.sends_old { before.clone() } else { None };
+        let mut ran = change.new.is_some();
+        let kept = match (change.old, before) {
+            (Some(value), Some(before)) => {
+                ran = true;
+                (self.subtract)(&key, value, before)
+            }
+            (_, before) => before,
+        };
+        let new = match change.new {
+            Some(value) => (self.add)(&key, value, kept),
+            None => kept,
+        };
+        let timestamp = stored.filter(|_| ran).map_or(timestamp, |stored| timestamp.max(stored));
+        self.store.put_serialized(new.as_ref(), timestamp, cx)?;
+        self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
+    }
+}

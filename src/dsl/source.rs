@@ -1,0 +1,67 @@
+//! Where a stream begins: decodes the records of its topics.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::builder::StreamsBuilder;
+use super::plan::Plan;
+use crate::serde::{Deserializer, Serde};
+use crate::task::{Cx, Entry, Fault, Part, Push, Record, Wiring};
+use crate::topology::NodeId;
+use crate::types::RecordView;
+
+/// The plan of a stream that reads topics.
+pub struct Source<K, V, KS, VS> {
+    builder: StreamsBuilder,
+    node: NodeId,
+    topic: Arc<str>,
+    keys: KS,
+    values: VS,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V, KS, VS> Source<K, V, KS, VS> {
+    pub(super) fn new(builder: StreamsBuilder, node: NodeId, topic: Option<&str>, keys: KS, values: VS) -> Self {
+        Self { builder, node, topic: topic.unwrap_or_default().into(), keys, values, types: PhantomData }
+    }
+}
+
+impl<K, V, KS, VS> Plan<K, V> for Source<K, V, KS, VS>
+where
+    K: 'static,
+    V: 'static,
+    KS: Serde<K>,
+    VS: Serde<V>,
+{
+    fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static) {
+        let Self { builder, node, topic, keys, values, .. } = self;
+        let recipe = move |w: &mut Wiring<'_>| -> Box<dyn Entry> {
+            let (topic, keys, values) = (Arc::clone(&topic), keys.clone(), values.clone());
+            Box::new(Decode { topic, keys, values, down: make(w), types: PhantomData })
+        };
+        builder.build_mut().entries.entry(node).or_default().push(Box::new(recipe));
+    }
+}
+
+struct Decode<K, V, KS, VS, D> {
+    topic: Arc<str>,
+    keys: KS,
+    values: VS,
+    down: D,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V, KS, VS, D> Entry for Decode<K, V, KS, VS, D>
+where
+    KS: Deserializer<K>,
+    VS: Deserializer<V>,
+    D: Push<K, V>,
+{
+    fn enter(&mut self, record: &RecordView<'_>, cx: &mut Cx) -> Result<(), Fault> {
+        let fault = |part| move |error| Fault::Decode { part, error };
+        let key = self.keys.deserialize(&self.topic, record.key).map_err(fault(Part::Key))?;
+        let value = self.values.deserialize(&self.topic, record.value).map_err(fault(Part::Value))?;
+        cx.observe(record.timestamp);
+        self.down.push(Record { key, value, timestamp: record.timestamp }, cx)
+    }
+}

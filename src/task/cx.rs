@@ -1,0 +1,124 @@
+//! What a chain is lent while it processes one record.
+
+use thalweg_state::TaskState;
+
+use super::outbox::Outbox;
+use super::punctuate::Schedules;
+use crate::types::{Headers, Offset, Timestamp, TopicPartition};
+
+/// Why an operator dropped a record (Kafka Streams' `dropped-records`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropReason {
+    /// The key is null where the operator needs one.
+    NullKey,
+    /// The value is null where the operator needs one.
+    NullValue,
+    /// The source's bytes did not decode and its policy says skip.
+    Skipped,
+    /// The source's bytes did not decode and went to the dead letter topic.
+    DeadLetter,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::NullKey, Self::NullValue, Self::Skipped, Self::DeadLetter];
+
+    /// The label in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NullKey => "null_key",
+            Self::NullValue => "null_value",
+            Self::Skipped => "skipped",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}
+
+/// Dropped records by reason, since the task started.
+pub type Dropped = [u64; DropReason::ALL.len()];
+
+/// Where the record in hand came from; empty inside a punctuation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordMetadata<'a> {
+    /// Topic and partition of the input record.
+    pub partition: &'a TopicPartition,
+    /// Its offset.
+    pub offset: Offset,
+}
+
+/// Buffers that serdes write into, reused for every record.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) key: Vec<u8>,
+    pub(crate) row: Vec<u8>,
+}
+
+/// Lends a task's stores, outbox, buffers and times to its chain. One per task, owned by it.
+pub struct Cx {
+    pub(crate) state: TaskState,
+    pub(crate) outbox: Outbox,
+    pub(crate) scratch: Scratch,
+    pub(crate) schedules: Schedules,
+    pub(crate) inputs: Vec<TopicPartition>,
+    pub(crate) input: Option<(usize, Offset)>,
+    pub(crate) stream_time: Option<Timestamp>,
+    pub(crate) wall_clock: Timestamp,
+    pub(crate) commit_requested: bool,
+    pub(crate) dropped: Dropped,
+    pub(crate) headers: Headers,
+}
+
+impl Cx {
+    pub(crate) fn new(state: TaskState, wall_clock: Timestamp) -> Self {
+        Self {
+            state,
+            outbox: Outbox::default(),
+            scratch: Scratch::default(),
+            schedules: Schedules::default(),
+            inputs: Vec::new(),
+            input: None,
+            stream_time: None,
+            wall_clock,
+            commit_requested: false,
+            dropped: Dropped::default(),
+            headers: Headers::new(),
+        }
+    }
+
+    /// Headers of the record in hand; changes are seen by every later operator, as in Kafka Streams.
+    pub fn headers(&mut self) -> &mut Headers {
+        &mut self.headers
+    }
+
+    /// Highest record timestamp the task has seen, in ms; `None` before the first record.
+    pub fn stream_time(&self) -> Option<Timestamp> {
+        self.stream_time
+    }
+
+    /// The machine's time in ms, read once per loop iteration.
+    pub fn wall_clock(&self) -> Timestamp {
+        self.wall_clock
+    }
+
+    /// Where the record in hand came from; `None` inside a punctuation.
+    pub fn record_metadata(&self) -> Option<RecordMetadata<'_>> {
+        let (input, offset) = self.input?;
+        Some(RecordMetadata { partition: self.inputs.get(input)?, offset })
+    }
+
+    /// Asks for a commit at the end of the current loop iteration.
+    pub fn request_commit(&mut self) {
+        self.commit_requested = true;
+    }
+
+    /// Moves stream time to a record that was decoded and is about to be processed.
+    pub(crate) fn observe(&mut self, timestamp: Timestamp) {
+        self.stream_time = self.stream_time.max(Some(timestamp));
+    }
+
+    /// Counts a record that an operator drops.
+    pub fn drop_record(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+}

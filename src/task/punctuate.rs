@@ -1,0 +1,127 @@
+//! Schedules on stream time and wall clock, as Kafka Streams' `PunctuationQueue` (pure).
+
+use crate::types::Timestamp;
+
+/// Which clock drives a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PunctuationType {
+    /// The highest record timestamp the task has seen; moves only with records.
+    StreamTime,
+    /// The machine's time; best effort between records.
+    WallClockTime,
+}
+
+/// Names one schedule of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleId(u32);
+
+#[derive(Debug, Clone)]
+struct Schedule {
+    id: ScheduleId,
+    node: usize,
+    interval: i64,
+    kind: PunctuationType,
+    next: Timestamp,
+}
+
+/// A schedule that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Which schedule.
+    pub id: ScheduleId,
+    /// Index of the processor in the task's chain.
+    pub node: usize,
+    /// What the callback is told: the current time of the schedule's clock, in ms.
+    pub timestamp: Timestamp,
+}
+
+/// All schedules of a task.
+#[derive(Debug, Default)]
+pub struct Schedules {
+    all: Vec<Schedule>,
+    created: u32,
+    next_stream: Option<Timestamp>,
+    next_wall: Option<Timestamp>,
+}
+
+impl Schedules {
+    /// Adds a schedule of `interval` ms for processor `node`; `now` is the schedule's clock (wall clock schedules).
+    ///
+    /// Stream time fires on a grid anchored at 0, first with the first record; wall clock first after one interval.
+    pub fn add(&mut self, node: usize, interval: i64, kind: PunctuationType, now: Timestamp) -> ScheduleId {
+        let id = ScheduleId(self.created);
+        self.created += 1;
+        let interval = interval.max(1);
+        let next = match kind {
+            PunctuationType::StreamTime => 0,
+            PunctuationType::WallClockTime => now + interval,
+        };
+        self.all.push(Schedule { id, node, interval, kind, next });
+        self.refresh();
+        id
+    }
+
+    /// Removes a schedule; unknown ones are ignored.
+    pub fn cancel(&mut self, id: ScheduleId) {
+        self.all.retain(|schedule| schedule.id != id);
+        self.refresh();
+    }
+
+    /// Whether [`Schedules::due`] would answer something: two comparisons, for the hot path.
+    #[inline]
+    pub fn is_due(&self, kind: PunctuationType, now: Timestamp) -> bool {
+        let next = match kind {
+            PunctuationType::StreamTime => self.next_stream,
+            PunctuationType::WallClockTime => self.next_wall,
+        };
+        next.is_some_and(|next| next <= now)
+    }
+
+    /// The next schedule of `kind` that is due at `now`, moved on by its grid: missed intervals fire once.
+    pub fn due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<Due> {
+        let schedule = self.all.iter_mut().filter(|s| s.kind == kind && s.next <= now).min_by_key(|s| s.next)?;
+        let due = Due { id: schedule.id, node: schedule.node, timestamp: now };
+        let missed = (now - schedule.next) / schedule.interval;
+        schedule.next += (missed + 1) * schedule.interval;
+        self.refresh();
+        Some(due)
+    }
+
+    fn refresh(&mut self) {
+        let next = |kind| self.all.iter().filter(|s| s.kind == kind).map(|s| s.next).min();
+        self.next_stream = next(PunctuationType::StreamTime);
+        self.next_wall = next(PunctuationType::WallClockTime);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PunctuationType::{StreamTime, WallClockTime};
+    use super::*;
+
+    fn fires(schedules: &mut Schedules, kind: PunctuationType, now: Timestamp) -> Vec<Timestamp> {
+        std::iter::from_fn(|| schedules.due(kind, now)).map(|due| due.timestamp).collect()
+    }
+
+    #[test]
+    fn stream_time_fires_first_with_the_first_record_then_on_a_grid_from_zero() {
+        let mut schedules = Schedules::default();
+        schedules.add(0, 10, StreamTime, 0);
+        assert_eq!(fires(&mut schedules, StreamTime, 23), [23]);
+        assert_eq!(fires(&mut schedules, StreamTime, 29), []);
+        assert_eq!(fires(&mut schedules, StreamTime, 30), [30]);
+        assert_eq!(fires(&mut schedules, StreamTime, 95), [95], "missed intervals fire once");
+        assert_eq!(fires(&mut schedules, StreamTime, 99), []);
+        assert_eq!(fires(&mut schedules, StreamTime, 100), [100]);
+    }
+
+    #[test]
+    fn wall_clock_fires_first_after_one_interval() {
+        let mut schedules = Schedules::default();
+        let id = schedules.add(0, 10, WallClockTime, 1_000);
+        assert!(!schedules.is_due(WallClockTime, 1_009));
+        assert_eq!(fires(&mut schedules, WallClockTime, 1_010), [1_010]);
+        schedules.cancel(id);
+        assert_eq!(fires(&mut schedules, WallClockTime, 9_999), []);
+    }
+}

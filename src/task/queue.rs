@@ -1,0 +1,210 @@
+//! Record queues of a task's partitions, and the choice of the next record.
+
+use std::collections::VecDeque;
+
+use super::InputPosition;
+use crate::types::{Offset, RecordView, SourceBatch, Timestamp, TopicPartition};
+
+/// Fetched but unprocessed records of one partition.
+#[derive(Debug)]
+pub struct RecordQueue {
+    partition: TopicPartition,
+    batches: VecDeque<SourceBatch>,
+    next: usize,
+    records: usize,
+    head: Option<Timestamp>,
+    position: Offset,
+    leader_epoch: Option<i32>,
+    partition_time: Option<Timestamp>,
+    at_end: bool,
+}
+
+impl RecordQueue {
+    /// An empty queue that will read from `position`; `partition_time` is what was processed before.
+    pub fn new(partition: TopicPartition, position: Offset, partition_time: Option<Timestamp>) -> Self {
+        Self {
+            partition,
+            batches: VecDeque::new(),
+            next: 0,
+            records: 0,
+            head: None,
+            position,
+            leader_epoch: None,
+            partition_time,
+            at_end: false,
+        }
+    }
+
+    /// The partition whose records wait here.
+    pub fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    /// Records waiting.
+    pub fn len(&self) -> usize {
+        self.records
+    }
+
+    /// Whether no record waits.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Offset of the first unprocessed record: what to commit (kafka-streams `StreamTask`).
+    pub fn position(&self) -> Offset {
+        self.position
+    }
+
+    /// What to commit for this partition.
+    pub fn input_position(&self) -> InputPosition {
+        InputPosition {
+            partition: self.partition.clone(),
+            offset: self.position,
+            leader_epoch: self.leader_epoch,
+            partition_time: self.partition_time,
+        }
+    }
+
+    /// Appends fetched records.
+    pub fn enqueue(&mut self, batch: SourceBatch) {
+        if batch.is_empty() {
+            return;
+        }
+        self.records += batch.len();
+        self.batches.push_back(batch);
+        self.at_end = false;
+        self.refresh_head();
+    }
+
+    /// Notes that the reader stands at the end of the partition, at `offset`; returns whether the position moved
+    /// (past transaction markers or compacted records).
+    pub fn reached_end(&mut self, offset: Offset) -> bool {
+        self.at_end = true;
+        let moved = self.is_empty() && offset > self.position;
+        if moved {
+            self.position = offset;
+        }
+        moved
+    }
+
+    /// Whether it is empty and nothing more is known to be at the broker.
+    pub fn is_drained(&self) -> bool {
+        self.is_empty() && self.at_end
+    }
+
+    /// The record at the head.
+    pub fn peek(&self) -> Option<RecordView<'_>> {
+        self.batches.front().map(|batch| batch.get(self.next))
+    }
+
+    /// Moves past the head, which is processed. Returns an emptied batch to be filled again.
+    pub fn advance(&mut self) -> Option<SourceBatch> {
+        let batch = self.batches.front()?;
+        let record = batch.get(self.next);
+        let (offset, timestamp, epoch) = (record.offset, record.timestamp, record.leader_epoch);
+        let exhausted = self.next + 1 == batch.len();
+        self.position = offset + 1;
+        self.leader_epoch = epoch.or(self.leader_epoch);
+        self.partition_time = Some(self.partition_time.map_or(timestamp, |time| time.max(timestamp)));
+        self.records -= 1;
+        let emptied = if exhausted {
+            self.next = 0;
+            self.batches.pop_front()
+        } else {
+            self.next += 1;
+            None
+        };
+        self.refresh_head();
+        emptied
+    }
+
+    fn refresh_head(&mut self) {
+        self.head = self.peek().map(|record| record.timestamp);
+    }
+}
+
+/// Which queue gives the next record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The queue with this index: its head has the lowest timestamp.
+    Take(usize),
+    /// A partition that may still have older records is empty: wait for it.
+    Wait,
+    /// Nothing to process.
+    Nothing,
+}
+
+/// Chooses the lowest head timestamp among the queues (Kafka Streams' `PartitionGroup`, KIP-695).
+///
+/// While some queue is empty and not known to be at its end, the others wait, unless `idle_is_over`.
+pub fn choose(queues: &[RecordQueue], idle_is_over: bool) -> Choice {
+    let mut best: Option<(Timestamp, usize)> = None;
+    let mut waits = false;
+    for (index, queue) in queues.iter().enumerate() {
+        match queue.head {
+            Some(head) if best.is_none_or(|(lowest, _)| head < lowest) => best = Some((head, index)),
+            Some(_) => {}
+            None => waits |= !queue.at_end,
+        }
+    }
+    match best {
+        None => Choice::Nothing,
+        Some(_) if waits && !idle_is_over => Choice::Wait,
+        Some((_, index)) => Choice::Take(index),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::HeadersView;
+
+    fn queue(timestamps: &[Timestamp], at_end: bool) -> RecordQueue {
+        let mut batch = SourceBatch::new();
+        for (offset, timestamp) in timestamps.iter().enumerate() {
+            batch.push(RecordView {
+                offset: offset as Offset,
+                timestamp: *timestamp,
+                leader_epoch: Some(7),
+                key: None,
+                value: None,
+                headers: HeadersView::default(),
+            });
+        }
+        let mut queue = RecordQueue::new(TopicPartition::new("t", 0), 0, None);
+        queue.enqueue(batch);
+        if at_end {
+            queue.reached_end(timestamps.len() as Offset);
+        }
+        queue
+    }
+
+    #[test]
+    fn the_lowest_head_timestamp_is_chosen_and_ties_go_to_the_first() {
+        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], false), Choice::Take(1));
+        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], false), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], false), Choice::Nothing);
+    }
+
+    #[test]
+    fn an_empty_partition_that_may_have_more_is_waited_for() {
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], false), Choice::Wait);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], true), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], false), Choice::Take(0));
+    }
+
+    #[test]
+    fn the_position_is_the_first_unprocessed_record() {
+        let mut queue = queue(&[10, 30, 20], false);
+        assert_eq!(queue.position(), 0);
+        queue.advance();
+        queue.advance();
+        assert_eq!((queue.position(), queue.input_position().partition_time, queue.len()), (2, Some(30), 1));
+        queue.reached_end(5);
+        assert_eq!(queue.position(), 2, "an unprocessed record holds the position");
+        assert!(queue.advance().is_some(), "the emptied batch comes back");
+        queue.reached_end(5);
+        assert_eq!((queue.position(), queue.input_position().leader_epoch), (5, Some(7)));
+        assert!(queue.is_drained());
+    }
+}

@@ -1,0 +1,169 @@
+//! Builds one task's chain from the recipes: the only place where types are erased, once per task.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::cx::Cx;
+use super::fault::Fault;
+use super::outbox::SinkSlot;
+use super::punctuate::Due;
+use super::store::{KeyValueStore, StoreSlot};
+use crate::serde::{Deserializer, Serializer, ViewCodec};
+use crate::topology::{NodeId, StoreId, SubTopology, Topic, Topology};
+use crate::types::{RecordView, TaskId};
+
+/// Where a source's records enter a chain: decodes, then pushes.
+pub trait Entry {
+    /// Decodes and processes one record. A [`Fault::Decode`] means nothing has happened yet.
+    fn enter(&mut self, record: &RecordView<'_>, cx: &mut Cx) -> Result<(), Fault>;
+}
+
+/// A processor that can be punctuated.
+pub trait Punctuate {
+    /// Runs the callback of a schedule that is due.
+    fn punctuate(&mut self, due: Due, cx: &mut Cx) -> Result<(), Fault>;
+}
+
+/// Builds the entry of one source, once per task, on the task's thread.
+pub type EntryRecipe = Box<dyn Fn(&mut Wiring<'_>) -> Box<dyn Entry> + Send + Sync>;
+
+/// A store that is served over HTTP.
+#[derive(Clone)]
+pub struct ViewRecipe {
+    /// The view's name in URLs: the store's name.
+    pub name: String,
+    /// Which store.
+    pub store: StoreId,
+    /// Key type, for people.
+    pub key_type: &'static str,
+    /// Value type, for people.
+    pub value_type: &'static str,
+    /// Keys and values as text and JSON.
+    pub codec: Arc<dyn ViewCodec>,
+}
+
+/// What to do with a record whose bytes do not decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodePolicy {
+    /// Fail the task (Kafka Streams' `LogAndFailExceptionHandler`).
+    Fail,
+    /// Count it and go on (`LogAndContinueExceptionHandler`).
+    Skip,
+    /// Write it to the dead letter topic, then go on (KIP-1034).
+    DeadLetter,
+}
+
+/// A whole topology, ready to be instantiated per task: the untyped shape and the typed recipes.
+pub struct Recipes {
+    /// The untyped shape.
+    pub topology: Topology,
+    /// How to build the entries of each source node, in the order in which its streams were declared.
+    pub entries: BTreeMap<NodeId, Vec<EntryRecipe>>,
+    /// Table nodes that send old values downstream.
+    pub old_values: BTreeSet<NodeId>,
+    /// Sources with a policy of their own.
+    pub policies: BTreeMap<NodeId, DecodePolicy>,
+    /// Stores that are served.
+    pub views: Vec<ViewRecipe>,
+}
+
+/// Lends the shape and the outbox to the recipes while a task's chain is built.
+pub struct Wiring<'a> {
+    recipes: &'a Recipes,
+    sub_topology: &'a SubTopology,
+    task: TaskId,
+    partitions: &'a BTreeMap<String, i32>,
+    cx: &'a mut Cx,
+    stores: BTreeMap<StoreId, StoreSlot>,
+    shared: BTreeMap<NodeId, Box<dyn Any>>,
+    processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+}
+
+impl<'a> Wiring<'a> {
+    /// Starts wiring `task`. `partitions` has the partition count of every topic that its sinks write to.
+    pub(super) fn new(
+        recipes: &'a Recipes,
+        sub_topology: &'a SubTopology,
+        task: TaskId,
+        partitions: &'a BTreeMap<String, i32>,
+        cx: &'a mut Cx,
+    ) -> Self {
+        Self {
+            recipes,
+            sub_topology,
+            task,
+            partitions,
+            cx,
+            stores: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            processors: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_processors(self) -> Vec<Rc<RefCell<dyn Punctuate>>> {
+        self.processors
+    }
+
+    /// Whether the table `node` must send old values.
+    pub fn sends_old_values(&self, node: NodeId) -> bool {
+        self.recipes.old_values.contains(&node)
+    }
+
+    /// The store attached to `node` by a late materialisation, if any.
+    pub fn materialized(&self, node: NodeId) -> Option<StoreId> {
+        self.recipes.topology.materialized(node)
+    }
+
+    /// Opens a typed store of this task.
+    pub fn store<K, V, KS, VS>(&mut self, id: StoreId, keys: KS, values: VS) -> KeyValueStore<K, V, KS, VS>
+    where
+        KS: Serializer<K> + Deserializer<K>,
+        VS: Serializer<V> + Deserializer<V>,
+    {
+        KeyValueStore::new(self.slot(id), keys, values)
+    }
+
+    fn slot(&mut self, id: StoreId) -> StoreSlot {
+        if let Some(slot) = self.stores.get(&id) {
+            return slot.clone();
+        }
+        let definition = self.recipes.topology.store(id);
+        let index = self.sub_topology.store_index(id).expect("a store is wired in its own sub-topology");
+        let topic = self.recipes.topology.changelog_topic(id);
+        let changelog = definition.logged.then(|| self.cx.outbox.changelog(&topic, self.task.partition));
+        let slot = StoreSlot { index, name: definition.name.as_str().into(), topic: topic.into(), changelog };
+        self.stores.insert(id, slot.clone());
+        slot
+    }
+
+    /// Opens the outbox lanes of a sink's topic; returns them with the full topic name.
+    pub fn sink(&mut self, topic: &Topic) -> (SinkSlot, Arc<str>) {
+        let name = self.recipes.topology.topic_name(topic);
+        let partitions = self.partitions.get(&name).copied().expect("the runtime resolved every sink topic");
+        (self.cx.outbox.sink(&name, partitions), name.into())
+    }
+
+    /// The one downstream that several upstreams of `node` share, built by the first of them.
+    pub fn shared<D: 'static>(&mut self, node: NodeId, make: impl FnOnce(&mut Self) -> D) -> Rc<RefCell<D>> {
+        if let Some(built) = self.shared.get(&node).and_then(|any| any.downcast_ref::<Rc<RefCell<D>>>()) {
+            return Rc::clone(built);
+        }
+        let built = Rc::new(RefCell::new(make(self)));
+        self.shared.insert(node, Box::new(Rc::clone(&built)));
+        built
+    }
+
+    /// Makes a processor reachable for punctuations; returns its index in the task.
+    pub fn register(&mut self, processor: Rc<RefCell<dyn Punctuate>>) -> usize {
+        self.processors.push(processor);
+        self.processors.len() - 1
+    }
+
+    /// The context, for processors that set up schedules.
+    pub fn cx(&mut self) -> &mut Cx {
+        self.cx
+    }
+}
