@@ -20,5 +20,5 @@ mod task_state;
 pub use error::{Error, ErrorKind};
 pub use position::Position;
 pub use rocks::SharedMemory;
-pub use store::{Backend, KeyRange, Reader, SharedReader, Snapshot, StoreIndex, StoreSpec, Visit};
+pub use store::{Backend, Change, KeyRange, Reader, SharedReader, Snapshot, StoreIndex, StoreSpec, Visit};
 pub use task_state::{Opened, TaskState};

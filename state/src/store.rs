@@ -28,6 +28,9 @@ pub struct StoreSpec {
     pub changelog: Option<String>,
 }
 
+/// A committed change of a store's changelog: store, key and new value, `None` for a tombstone.
+pub type Change<'a> = (StoreIndex, &'a [u8], Option<&'a [u8]>);
+
 /// Keys of a scan, in unsigned byte order.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 

@@ -11,12 +11,9 @@ use std::sync::Arc;
 use crate::memory::MemoryStore;
 use crate::overlay::Overlay;
 use crate::published::Publication;
-use crate::rocks::{self, Batch, Engine, SharedMemory};
-use crate::store::{Backend, KeyRange, SharedReader, StoreIndex, StoreSpec, Visit};
+use crate::rocks::{self, Database, Engine, SharedMemory};
+use crate::store::{Backend, Change, KeyRange, SharedReader, StoreIndex, StoreSpec, Visit};
 use crate::{Error, Position};
-
-/// What a row costs in a batch beyond its key and value, in bytes, at most.
-const BATCH_ROW_OVERHEAD: usize = 16;
 
 /// An opened state.
 #[derive(Debug)]
@@ -59,7 +56,7 @@ impl TaskState {
     /// the disk refuses; neither wipes anything.
     pub fn open(directory: &Path, stores: &[StoreSpec], memory: &SharedMemory) -> Result<Opened, Error> {
         let (database, wiped) = rocks::open(directory, stores, memory)?;
-        let (engine, position) = database.map(|(engine, position)| (Arc::new(engine), position)).unzip();
+        let (engine, position) = database.map(|Database { engine, position }| (Arc::new(engine), position)).unzip();
         let in_memory = |spec: &&StoreSpec| spec.backend == Backend::Memory;
         let state = Self {
             stores: stores.iter().map(Store::new).collect(),
@@ -148,34 +145,18 @@ impl TaskState {
         self.stores.iter_mut().for_each(|store| store.overlay.clear());
     }
 
-    /// Writes committed rows of the changelog, in their order, with the position behind them; no value deletes.
+    /// Writes committed rows of the changelog, in their order, with the position behind them.
     ///
-    /// For big batches: everything becomes one atomic write. Panics when there are uncommitted writes: a task that is
+    /// For big batches: each becomes one atomic write, sorted and with the last value of each key only, which costs the
+    /// database less than rows in changelog order. Panics when there are uncommitted writes: a task that is
     /// being restored makes none. After an error the state is poisoned, as after [`TaskState::apply`].
-    pub fn restore<'a>(
-        &mut self,
-        rows: impl Iterator<Item = (StoreIndex, &'a [u8], Option<&'a [u8]>)>,
-        position: &Position,
-    ) -> Result<(), Error> {
+    pub fn restore<'a>(&mut self, rows: impl Iterator<Item = Change<'a>>, position: &Position) -> Result<(), Error> {
         self.check("restore")?;
         assert_eq!(self.overlay_rows(), 0, "a state is restored before its task writes");
-        let engine = self.engine.clone();
-        let mut batch = engine.as_deref().map(|engine| engine.batch(0));
         for (store, key, value) in rows {
-            match (&mut self.stores[store].memory, &mut batch) {
-                (Some(memory), _) => memory.put(key, value, &mut self.scratch),
-                (None, Some(batch)) => batch.put(store, key, value),
-                (None, None) => return Err(Error::closed("restore")),
-            }
+            self.stores[store].overlay.put(key, value);
         }
-        let written = match (&engine, batch) {
-            (Some(engine), Some(batch)) => self.write(engine, batch, position),
-            _ => Ok(()),
-        };
-        drop(engine);
-        self.poison_on_error(written)?;
-        self.advance(position);
-        Ok(())
+        self.apply(position)
     }
 
     /// The offsets that the committed rows reflect: what the database holds and what memory stores have seen.
@@ -225,14 +206,10 @@ impl TaskState {
     /// Writes the database's part of the overlay, in key order: neighbours in the skip list are found quickly.
     fn write_overlay(&self, position: &Position) -> Result<(), Error> {
         let Some(engine) = &self.engine else { return Ok(()) };
-        let mut batch = engine.batch(self.overlay_bytes() + self.overlay_rows() * BATCH_ROW_OVERHEAD);
+        let mut batch = engine.batch(self.overlay_bytes());
         for (index, store) in self.stores.iter().enumerate().filter(|(_, store)| store.memory.is_none()) {
             everything(&store.overlay).for_each(|(key, value)| batch.put(index, key, value));
         }
-        self.write(engine, batch, position)
-    }
-
-    fn write(&self, engine: &Engine, mut batch: Batch<'_>, position: &Position) -> Result<(), Error> {
         let durable = |partition: &str| !self.memory_changelogs.iter().any(|changelog| changelog == partition);
         for (partition, offset) in position.iter().filter(|(partition, _)| durable(partition)) {
             batch.position(partition, offset);

@@ -50,8 +50,8 @@ fn order_holds_however_puts_and_scans_interleave() {
             assert_eq!(keys(&overlay), model.keys().cloned().collect::<Vec<_>>(), "round {round}");
         }
     }
-    let rows: Vec<_> = overlay.range(ALL).map(|(key, value)| (key.to_vec(), value.unwrap().to_vec())).collect();
-    assert_eq!(rows, model.into_iter().collect::<Vec<_>>());
+    let rows: Vec<_> = overlay.range(ALL).map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))).collect();
+    assert_eq!(rows, model.into_iter().map(|(key, value)| (key, Some(value))).collect::<Vec<_>>());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::meta;
 use crate::store::{self, KeyRange, Visit};
 use crate::{Error, ErrorKind, StoreIndex, StoreSpec};
 
-/// An open database. Dropping it closes it; call it flushed first.
+/// An open database. Dropping it closes it.
 pub(crate) struct Engine {
     pub(super) db: DB,
     /// Column family of each store of the task; `None` for a store that lives elsewhere.

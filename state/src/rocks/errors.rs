@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind};
 pub(super) fn failed(doing: &str, path: &Path, error: &rocksdb::Error) -> Error {
     let text = error.as_ref();
     Error {
-        kind: classify(error.kind(), text),
+        kind: classify(&error.kind(), text),
         context: format!("{doing} {}", path.display()),
         reason: text.to_owned(),
     }
@@ -24,7 +24,7 @@ pub(super) fn corrupt(doing: &str, path: &Path, reason: String) -> Error {
     Error { kind: ErrorKind::Corrupt, context: format!("{doing} {}", path.display()), reason }
 }
 
-fn classify(kind: rocksdb::ErrorKind, text: &str) -> ErrorKind {
+fn classify(kind: &rocksdb::ErrorKind, text: &str) -> ErrorKind {
     use rocksdb::ErrorKind as Engine;
     match kind {
         // Held by another process, or by this one (`PosixEnv::LockFile` keeps a table of its own).
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn only_what_cannot_come_back_is_corrupt() {
-        let check = |kind, text, expected| assert_eq!(classify(kind, text), expected, "{text}");
+        let check = |kind: Engine, text, expected| assert_eq!(classify(&kind, text), expected, "{text}");
         let lock = "IO error: While lock file: /s/0_0/rocksdb/LOCK: Resource temporarily unavailable";
         check(Engine::IOError, lock, ErrorKind::Locked);
         let lock =

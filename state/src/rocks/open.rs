@@ -19,13 +19,19 @@ fn column_family(spec: &StoreSpec) -> Option<String> {
     (spec.backend == Backend::RocksDb).then(|| format!("store.{}", spec.name))
 }
 
-/// The database of the task in `directory`, its position, and why it had to be wiped, if so. `None` without any
-/// RocksDB store: nothing is created then.
+/// An opened database and how far it has come.
+pub(crate) struct Database {
+    pub(crate) engine: Engine,
+    pub(crate) position: Position,
+}
+
+/// The database of the task in `directory`, and why it had to be wiped, if so. `None` without any RocksDB store: nothing
+/// is created then.
 pub(crate) fn open(
     directory: &Path,
     stores: &[StoreSpec],
     memory: &SharedMemory,
-) -> Result<(Option<(Engine, Position)>, Option<String>), Error> {
+) -> Result<(Option<Database>, Option<String>), Error> {
     let path = database_path(directory);
     if stores.iter().all(|spec| spec.backend == Backend::Memory) {
         let left_over = path.exists().then(|| "no store of the task is in RocksDB any more".to_owned());
@@ -45,7 +51,7 @@ pub(crate) fn open(
 
 /// Opens what is there. The engine takes its lock before it reads anything, so a database that another process is
 /// changing right now is `Locked`, never `Corrupt`.
-fn try_open(path: &Path, stores: &[StoreSpec], memory: &SharedMemory) -> Result<(Engine, Position), Error> {
+fn try_open(path: &Path, stores: &[StoreSpec], memory: &SharedMemory) -> Result<Database, Error> {
     fs::create_dir_all(path).map_err(|error| errors::io_failed("create", path, &error))?;
     let families: Vec<_> = stores.iter().map(column_family).collect();
     let descriptors = families
@@ -65,7 +71,7 @@ fn try_open(path: &Path, stores: &[StoreSpec], memory: &SharedMemory) -> Result<
     let mut batch = engine.batch(0);
     batch.describe(in_rocksdb());
     engine.write(batch)?;
-    Ok((engine, meta.position))
+    Ok(Database { engine, position: meta.position })
 }
 
 fn read_meta(engine: &Engine) -> Result<Meta, Error> {
@@ -84,5 +90,31 @@ pub(crate) fn destroy(directory: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(errors::io_failed("wipe", &path, &error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meta::FORMAT_KEY;
+    use super::*;
+
+    #[test]
+    fn a_database_of_a_newer_format_is_wiped() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::TempDir::new()?;
+        let stores = [StoreSpec { name: "a".to_owned(), backend: Backend::RocksDb, changelog: None }];
+        let memory = SharedMemory::new(1 << 20)?;
+        let (database, wiped) = open(directory.path(), &stores, &memory)?;
+        assert_eq!(wiped, None);
+        let engine = database.ok_or("a store needs a database")?.engine;
+        let mut options = rocksdb::WriteOptions::default();
+        options.disable_wal(true);
+        engine.db.put_opt(FORMAT_KEY, 2_u32.to_be_bytes(), &options)?;
+        engine.flush()?;
+        drop(engine);
+        let (database, wiped) = open(directory.path(), &stores, &memory)?;
+        drop(database);
+        assert!(wiped.is_some_and(|reason| reason.ends_with("format version 2, this program knows 1")));
+        assert_eq!(open(directory.path(), &stores, &memory)?.1, None);
+        Ok(())
     }
 }

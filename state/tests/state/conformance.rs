@@ -4,7 +4,7 @@ use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
 use tempfile::TempDir;
-use thalweg_state::{Backend, KeyRange, Position, TaskState};
+use thalweg_state::{Backend, Change, KeyRange, Position, TaskState};
 
 use crate::fixture::{ALL, BACKENDS, dump, dump_snapshot, get, open, position, scan, spec};
 
@@ -153,7 +153,7 @@ fn a_visitor_may_read_again() {
 #[test]
 fn restored_rows_are_committed_rows_in_their_order() {
     each_backend(|_, _, mut state| {
-        let rows: [(usize, &[u8], Option<&[u8]>); 5] = [
+        let rows: [Change<'_>; 5] = [
             (0, b"k", Some(b"1")),
             (1, b"k", Some(b"other")),
             (0, b"gone", Some(b"1")),
