@@ -1,0 +1,10 @@
+//! The promises of a task's state, over both kinds of stores.
+#![allow(clippy::unwrap_used)]
+
+mod allocation;
+mod conformance;
+mod crash;
+mod fixture;
+mod model;
+mod readers;
+mod trust;
