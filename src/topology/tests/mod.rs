@@ -1,0 +1,8 @@
+//! Tests of the whole room; `recorder` plays the DSL.
+#![allow(clippy::unwrap_used)]
+
+mod errors;
+mod golden;
+mod partitions;
+mod recorder;
+mod shape;
