@@ -1,7 +1,15 @@
 //! Serdes: types to bytes of a topic and back.
 
+mod avro;
+mod json;
+mod optional;
+mod primitive;
 mod view;
 
+pub use avro::{AvroSerde, RegistryOptions, SchemaRegistry};
+pub use json::JsonSerde;
+pub use optional::OptionalSerde;
+pub use primitive::{BytesSerde, F64Serde, I32Serde, I64Serde, StringSerde};
 pub use view::{SerdeViewCodec, ViewCodec};
 
 /// Why bytes did not become a value, or a value bytes.
@@ -44,6 +52,14 @@ impl SerdeError {
 
 /// Writes values of type `T` as the bytes of a topic.
 pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
+    /// Does at start what the first record of `topic` would have to wait for, such as registering a schema.
+    ///
+    /// May block; called once per topic before its first record. Not calling it only makes that record slower.
+    fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
+        let _ = topic;
+        Ok(())
+    }
+
     /// Appends the bytes of `value` to `out`; `Ok(false)` means the value is Kafka's null and nothing was appended.
     ///
     /// `topic` matters only to serdes with a schema per topic. On an error the content appended so far is

@@ -1,0 +1,22 @@
+//! Avro in Confluent framing through a schema registry.
+//!
+//! [`SchemaRegistry`] asks and remembers, [`AvroSerde`] reads and writes values, `plan` turns what another writer
+//! schema wrote into our layout (Avro's schema resolution). No error text quotes the content of a record.
+
+mod client;
+mod default;
+#[cfg(test)]
+mod evolution;
+mod frame;
+mod plan;
+mod registry;
+#[cfg(test)]
+mod stub;
+#[cfg(test)]
+mod tests;
+mod transcode;
+mod value;
+
+pub use client::RegistryOptions;
+pub use registry::SchemaRegistry;
+pub use value::AvroSerde;
