@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use thalweg_state::Backend;
+
 use super::options::{Consumed, Materialized};
 use super::source::Source;
 use super::stream::KStream;
 use super::table::{self, KTable};
 use crate::serde::Serde;
 use crate::task::{DecodePolicy, EntryRecipe, Recipes, ViewRecipe};
-use crate::topology::{Blueprint, NodeId, StoreBackend, StoreDefinition, StoreId, Topic, TopologyError};
+use crate::topology::{
+    Blueprint, NodeId, Repartition, RepartitionNames, StoreDefinition, StoreId, Topic, TopologyError, validate_name,
+};
 
 /// Describes a topology: sources first, then operators on what they return. One thread, no IO.
 ///
@@ -50,8 +54,7 @@ impl Build {
     /// Validates a user's name.
     pub(super) fn user_name(&mut self, user: Option<String>) -> Option<String> {
         if let Some(name) = &user {
-            let valid = self.blueprint.validate_name(name);
-            self.check(valid);
+            self.check(validate_name(name));
         }
         user
     }
@@ -59,6 +62,46 @@ impl Build {
     pub(super) fn processor(&mut self, name: &str, parents: &[NodeId]) -> NodeId {
         let added = self.blueprint.add_processor(name, parents);
         self.check(added)
+    }
+
+    /// Adds the nodes and the topic of a repartition.
+    pub(super) fn repartition(
+        &mut self,
+        parent: NodeId,
+        names: &RepartitionNames,
+        partitions: Option<i32>,
+    ) -> Repartition {
+        let added = self.blueprint.add_repartition(parent, names, partitions);
+        self.check(added)
+    }
+
+    /// Connects a processor to a store. Once something went wrong ids may be stand-ins, so nothing is touched.
+    pub(super) fn connect(&mut self, node: NodeId, store: StoreId) {
+        if self.error.is_none() {
+            let connected = self.blueprint.connect(node, store);
+            self.check(connected);
+        }
+    }
+
+    /// Keeps a table from now on; asking again gives the same store.
+    pub(super) fn materialize(&mut self, node: NodeId, store: &StoreDefinition) -> StoreId {
+        if self.error.is_some() {
+            return StoreId::default();
+        }
+        let made = self.blueprint.materialize(node, store.clone());
+        self.check(made)
+    }
+
+    /// Asks for equal partition counts of the topics of these sources.
+    pub(super) fn copartition(&mut self, sources: &[NodeId]) {
+        if self.error.is_none() {
+            self.blueprint.copartition(sources);
+        }
+    }
+
+    /// The name of a node.
+    pub(super) fn node_name(&self, node: NodeId) -> String {
+        if self.error.is_none() { self.blueprint.node_name(node).to_owned() } else { String::new() }
     }
 
     pub(super) fn policy(&mut self, source: NodeId, policy: Option<DecodePolicy>) {
@@ -76,7 +119,7 @@ impl Build {
     ) -> StoreId {
         let added = self.blueprint.add_store(definition(name, materialized));
         let store = self.check(added);
-        self.blueprint.connect(node, store);
+        self.connect(node, store);
         self.serve(store, name, keys, values, materialized);
         store
     }
@@ -122,7 +165,7 @@ impl StreamsBuilder {
         let node = build.check(added);
         build.policy(node, consumed.policy);
         drop(build);
-        let source = Source::new(self.clone(), node, topics.first().copied(), consumed.keys, consumed.values);
+        let source = Source::new(self.clone(), node, consumed.keys, consumed.values);
         KStream::new(self.clone(), node, BTreeSet::from([node]), false, source)
     }
 
@@ -209,9 +252,8 @@ fn short_type<T>() -> &'static str {
 pub(super) fn definition<K, V>(name: &str, materialized: &Materialized<K, V>) -> StoreDefinition {
     StoreDefinition {
         name: name.to_owned(),
-        backend: if materialized.in_memory { StoreBackend::Memory } else { StoreBackend::Persistent },
-        logged: materialized.logged,
-        changelog_config: materialized.changelog_config.clone(),
+        backend: if materialized.in_memory { Backend::Memory } else { Backend::RocksDb },
+        changelog: materialized.logged.then(|| materialized.changelog_config.clone()),
     }
 }
 

@@ -18,6 +18,12 @@ pub struct KGroupedStream<K: 'static, V: 'static, P: Plan<K, V>, GK, GV, KS, VS>
     grouped: Grouped<GK, GV, KS, VS>,
 }
 
+impl<K: 'static, V: 'static, P: Plan<K, V>, GK, GV, KS, VS> KGroupedStream<K, V, P, GK, GV, KS, VS> {
+    pub(super) fn new(stream: KStream<K, V, P>, grouped: Grouped<GK, GV, KS, VS>) -> Self {
+        Self { stream, grouped }
+    }
+}
+
 impl<K, V, P, GK, GV, KS, VS> KGroupedStream<K, V, P, GK, GV, KS, VS>
 where
     K: Nullable<GK> + 'static,
@@ -28,10 +34,6 @@ where
     KS: Serde<GK>,
     VS: Serde<GV>,
 {
-    pub(super) fn new(stream: KStream<K, V, P>, grouped: Grouped<GK, GV, KS, VS>) -> Self {
-        Self { stream, grouped }
-    }
-
     /// Names the aggregation's node.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.stream.next_name = Some(name.into());

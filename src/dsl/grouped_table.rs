@@ -14,7 +14,7 @@ use super::source::Source;
 use super::table::KTable;
 use crate::serde::{I64Serde, Serde};
 use crate::task::{Change, Cx, Fault, KeyValueStore, Push, Record, Wiring};
-use crate::topology::{NodeId, StoreId};
+use crate::topology::{NodeId, StoreId, Topic};
 
 /// A table grouped by a new key.
 pub struct KGroupedTable<K: 'static, V: 'static, KO, VO, F, KS, VS> {
@@ -24,21 +24,22 @@ pub struct KGroupedTable<K: 'static, V: 'static, KO, VO, F, KS, VS> {
     grouped: Grouped<KO, VO, KS, VS>,
 }
 
-impl<K, V, KO, VO, R, F, KS, VS> KGroupedTable<K, V, KO, VO, F, KS, VS>
+impl<K: 'static, V: 'static, KO, VO, F, KS, VS> KGroupedTable<K, V, KO, VO, F, KS, VS> {
+    pub(super) fn new(table: KTable<K, V>, select: NodeId, selector: F, grouped: Grouped<KO, VO, KS, VS>) -> Self {
+        Self { table, select, selector, grouped }
+    }
+}
+
+impl<K, V, KO, VO, F, KS, VS> KGroupedTable<K, V, KO, VO, F, KS, VS>
 where
     K: Clone + 'static,
     V: Clone + 'static,
     KO: Clone + PartialEq + 'static,
     VO: Clone + 'static,
-    R: Into<Option<(KO, VO)>>,
-    F: Fn(&K, &V) -> R + Function,
+    F: Fn(&K, V) -> Option<(KO, VO)> + Function,
     KS: Serde<KO>,
     VS: Serde<VO>,
 {
-    pub(super) fn new(table: KTable<K, V>, select: NodeId, selector: F, grouped: Grouped<KO, VO, KS, VS>) -> Self {
-        Self { table, select, selector, grouped }
-    }
-
     /// Names the aggregation's node.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.table.next_name = Some(name.into());
@@ -114,27 +115,25 @@ where
             Some(name) => name,
             None => build.blueprint.new_store_name("KTABLE-AGGREGATE-"),
         };
-        let sink_name = build.name("KSTREAM-SINK-", user.as_ref().map(|name| format!("{name}-sink")));
-        let source_name = build.name("KSTREAM-SOURCE-", user.as_ref().map(|name| format!("{name}-source")));
+        let topic = self.grouped.name.as_deref().unwrap_or(&store_name);
+        let names = build.blueprint.table_repartition_names(topic, user.as_deref());
         let name = build.name(prefix, user);
-        let topic = self.grouped.name.clone().unwrap_or_else(|| store_name.clone());
-        let added = build.blueprint.add_table_repartition(self.select, &topic, &sink_name, &source_name);
-        let repartition = build.check(added);
+        let repartition = build.repartition(self.select, &names, None);
         let node = build.processor(&name, &[repartition.source]);
         let Grouped { keys, values: changed, .. } = self.grouped;
         let store = build.own_store(node, &store_name, &keys, &values, &materialized);
-        let full_name = build.blueprint.topic_name(&repartition.topic);
         drop(build);
 
         let (selector, write) = (self.selector, (keys.clone(), ChangedSerde(changed.clone())));
+        let topic = Topic::Internal(names.topic);
         self.table.changes.clone().close(move |w| Select {
             selector: selector.clone(),
-            down: Sink::wire(w, &repartition.topic, write.0.clone(), write.1.clone()),
+            down: Sink::wire(w, &topic, write.0.clone(), write.1.clone()),
             types: PhantomData,
         });
         let seam = Seam::new();
         let source: Source<KO, Change<VO>, _, _> =
-            Source::new(builder.clone(), repartition.source, Some(&full_name), keys.clone(), ChangedSerde(changed));
+            Source::new(builder.clone(), repartition.source, keys.clone(), ChangedSerde(changed));
         let fold = Fold { keys: keys.clone(), values: values.clone(), add, subtract };
         source.close(fold.recipe::<KO, VO, T>(node, store, seam.clone()));
         let rows = Rc::new(Stored { node, keys, values, kept: Kept::Always(store) });
@@ -144,22 +143,21 @@ where
 
 /// Sends a change to the groups it concerns: the old value out of its group first, then the new one into its own;
 /// one record when they are the same group (Kafka Streams' `KTableRepartitionMap`).
-struct Select<V, VO, F, D> {
+struct Select<KO, VO, F, D> {
     selector: F,
     down: D,
-    types: PhantomData<fn(V) -> VO>,
+    types: PhantomData<fn() -> (KO, VO)>,
 }
 
-impl<K, V, KO, VO, R, F, D> Push<K, Change<V>> for Select<V, VO, F, D>
+impl<K, V, KO, VO, F, D> Push<K, Change<V>> for Select<KO, VO, F, D>
 where
     KO: PartialEq,
-    R: Into<Option<(KO, VO)>>,
-    F: Fn(&K, &V) -> R,
+    F: Fn(&K, V) -> Option<(KO, VO)>,
     D: Push<KO, Change<VO>>,
 {
     fn push(&mut self, record: Record<K, Change<V>>, cx: &mut Cx) -> Result<(), Fault> {
         let Record { key, value: change, timestamp } = record;
-        let select = |value: Option<V>| value.and_then(|value| (self.selector)(&key, &value).into());
+        let select = |value: Option<V>| value.and_then(|value| (self.selector)(&key, value));
         match (select(change.new), select(change.old)) {
             (Some((new_key, new)), Some((old_key, old))) if new_key == old_key => {
                 let value = Change { new: Some(new), old: Some(old) };

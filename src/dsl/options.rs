@@ -1,5 +1,6 @@
 //! The small carriers of names, serdes and choices that operators take, named as in Kafka Streams.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -135,14 +136,14 @@ pub struct Materialized<K, V> {
     pub(super) name: Option<String>,
     pub(super) in_memory: bool,
     pub(super) logged: bool,
-    pub(super) changelog_config: Vec<(String, String)>,
+    pub(super) changelog_config: BTreeMap<String, String>,
     make_codec: Option<MakeCodec<K, V>>,
 }
 
 impl<K, V> Materialized<K, V> {
     /// A store with a generated name; never served.
     pub fn unnamed() -> Self {
-        Self { name: None, in_memory: false, logged: true, changelog_config: Vec::new(), make_codec: None }
+        Self { name: None, in_memory: false, logged: true, changelog_config: BTreeMap::new(), make_codec: None }
     }
 
     /// A named RocksDB store with a changelog `<application id>-<name>-changelog`.
@@ -162,7 +163,7 @@ impl<K, V> Materialized<K, V> {
 
     /// Sets one configuration of the changelog topic, by Kafka's name.
     pub fn changelog_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.changelog_config.push((key.into(), value.into()));
+        self.changelog_config.insert(key.into(), value.into());
         self
     }
 

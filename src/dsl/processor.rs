@@ -205,7 +205,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         };
         let node = build.processor(&name, &[self.node]);
         for store in stores {
-            build.blueprint.connect(node, *store);
+            build.connect(node, *store);
         }
         node
     }

@@ -42,6 +42,7 @@ pub(super) struct Stored<KS, VS> {
 }
 
 /// Whether the store exists from the start.
+#[derive(Clone)]
 pub(super) enum Kept {
     /// It does.
     Always(StoreId),
@@ -53,10 +54,7 @@ impl<KS, VS> Stored<KS, VS> {
     fn store(&self, build: &mut Build) -> StoreId {
         match &self.kept {
             Kept::Always(store) => *store,
-            Kept::OnDemand(definition) => {
-                let made = build.blueprint.materialize(self.node, definition.clone());
-                build.check(made)
-            }
+            Kept::OnDemand(definition) => build.materialize(self.node, definition),
         }
     }
 }
@@ -67,7 +65,10 @@ impl<K: 'static, V: 'static, KS: Serde<K>, VS: Serde<V>> Rows<K, V> for Stored<K
     }
 
     fn send_old_values(&self, build: &mut Build, force: bool) -> bool {
-        let kept = matches!(self.kept, Kept::Always(_)) || build.blueprint.materialized(self.node).is_some();
+        let kept = match &self.kept {
+            Kept::Always(_) => true,
+            Kept::OnDemand(definition) => build.blueprint.store(&definition.name).is_some(),
+        };
         if !kept && !force {
             return false;
         }
@@ -77,13 +78,14 @@ impl<K: 'static, V: 'static, KS: Serde<K>, VS: Serde<V>> Rows<K, V> for Stored<K
     }
 
     fn getter(&self) -> GetterRecipe<K, V> {
-        let (node, keys, values) = (self.node, self.keys.clone(), self.values.clone());
-        let always = match &self.kept {
-            Kept::Always(store) => Some(*store),
-            Kept::OnDemand(_) => None,
-        };
+        let (keys, values, kept) = (self.keys.clone(), self.values.clone(), self.kept.clone());
         Arc::new(move |w| {
-            let store = always.or_else(|| w.materialized(node)).expect("asking for a getter keeps the table");
+            let store = match &kept {
+                Kept::Always(store) => *store,
+                Kept::OnDemand(definition) => {
+                    w.store_named(&definition.name).expect("whoever builds a getter asked for the stores first")
+                }
+            };
             Box::new(w.store::<K, V, KS, VS>(store, keys.clone(), values.clone()))
         })
     }

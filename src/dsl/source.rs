@@ -14,15 +14,14 @@ use crate::types::RecordView;
 pub struct Source<K, V, KS, VS> {
     builder: StreamsBuilder,
     node: NodeId,
-    topic: Arc<str>,
     keys: KS,
     values: VS,
     types: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V, KS, VS> Source<K, V, KS, VS> {
-    pub(super) fn new(builder: StreamsBuilder, node: NodeId, topic: Option<&str>, keys: KS, values: VS) -> Self {
-        Self { builder, node, topic: topic.unwrap_or_default().into(), keys, values, types: PhantomData }
+    pub(super) fn new(builder: StreamsBuilder, node: NodeId, keys: KS, values: VS) -> Self {
+        Self { builder, node, keys, values, types: PhantomData }
     }
 }
 
@@ -34,9 +33,9 @@ where
     VS: Serde<V>,
 {
     fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static) {
-        let Self { builder, node, topic, keys, values, .. } = self;
+        let Self { builder, node, keys, values, .. } = self;
         let recipe = move |w: &mut Wiring<'_>| -> Box<dyn Entry> {
-            let (topic, keys, values) = (Arc::clone(&topic), keys.clone(), values.clone());
+            let (topic, keys, values) = (w.source_topic(node), keys.clone(), values.clone());
             Box::new(Decode { topic, keys, values, down: make(w), types: PhantomData })
         };
         builder.build_mut().entries.entry(node).or_default().push(Box::new(recipe));

@@ -194,7 +194,11 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
 
     /// Starts a split: each record goes to the first branch whose predicate holds, else to the default branch, else
     /// nowhere.
-    pub fn split(mut self) -> BranchedStream<K, V> {
+    pub fn split(mut self) -> BranchedStream<K, V>
+    where
+        K: Clone,
+        V: Clone,
+    {
         let (node, name) = {
             let mut build = self.builder.build_mut();
             let name = build.name("KSTREAM-BRANCH-", self.next_name.take());
@@ -258,18 +262,13 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         KR: Serde<KO>,
         VR: Serde<VO>,
     {
-        let repartition = {
-            let mut build = self.builder.build_mut();
-            let added = build.blueprint.add_repartition(self.node, names, partitions);
-            build.check(added)
-        };
-        let (topic, (keys, values)) = (repartition.topic.clone(), write);
-        let name = self.builder.build_mut().blueprint.topic_name(&topic);
+        let repartition = self.builder.build_mut().repartition(self.node, &names, partitions);
+        let (topic, (keys, values)) = (Topic::Internal(names.topic), write);
         self.take_plan().close(move |w| {
             let sink = Sink::wire(w, &topic, keys.clone(), values.clone());
             if drop_null_keys { sink.dropping_null_keys() } else { sink }
         });
-        let source = Source::new(self.builder.clone(), repartition.source, Some(&name), read.0, read.1);
+        let source = Source::new(self.builder.clone(), repartition.source, read.0, read.1);
         KStream::new(self.builder.clone(), repartition.source, BTreeSet::from([repartition.source]), false, source)
     }
 

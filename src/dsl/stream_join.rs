@@ -89,7 +89,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         let (node, sources) = if self.repartition_required {
             let names = {
                 let mut build = builder.build_mut();
-                let prefix = joined.name.clone().unwrap_or_else(|| build.blueprint.node_name(self.node).to_owned());
+                let prefix = joined.name.clone().unwrap_or_else(|| build.node_name(self.node));
                 build.blueprint.repartition_names(&prefix)
             };
             let mut through = self.through_non_null(names, drop_null_keys, &joined.keys, &joined.values);
@@ -115,12 +115,12 @@ fn describe<K: 'static, V: 'static, P: Plan<K, V>, GK: 'static, VT: 'static>(
     let mut build = stream.builder.build_mut();
     let sources: BTreeSet<NodeId> = stream.sources.union(&table.sources).copied().collect();
     let all: Vec<NodeId> = sources.iter().copied().collect();
-    build.blueprint.copartition(&all);
+    build.copartition(&all);
     let name = build.name(prefix, name);
     let stores = table.rows.stores(&mut build);
     let node = build.processor(&name, &[stream.node]);
     for store in stores {
-        build.blueprint.connect(node, store);
+        build.connect(node, store);
     }
     (node, sources)
 }

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use super::builder::{StreamsBuilder, definition};
 use super::grouped_table::KGroupedTable;
-use super::operators::{Function, MapValues};
+use super::operators::Function;
 use super::options::{Consumed, Grouped, Materialized};
-use super::plan::{Operator, Plan, Seam, Then};
+use super::plan::{Plan, Seam, Then};
 use super::rows::{Computed, Kept, SharedRows, Stored};
 use super::source::Source;
 use super::stream::KStream;
-use super::table_operators::{NewValue, Transform, Upsert};
+use super::table_operators::{FromUpserts, NewValue, Transform, Upsert};
 use crate::serde::{Nullable, OptionalSerde, Serde};
 use crate::task::Change;
 use crate::topology::{NodeId, StoreDefinition, Topic};
@@ -183,7 +183,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         mut self,
         selector: F,
         grouped: Grouped<KO, VO, KS, VS>,
-    ) -> KGroupedTable<K, V, KO, VO, F, KS, VS>
+    ) -> KGroupedTable<K, V, KO, VO, impl Fn(&K, V) -> Option<(KO, VO)> + Function, KS, VS>
     where
         R: Into<Option<(KO, VO)>>,
         F: Fn(&K, V) -> R + Function,
@@ -196,7 +196,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
             select
         };
         self.next_name = None;
-        KGroupedTable::new(self, select, selector, grouped)
+        KGroupedTable::new(self, select, move |key: &K, value: V| selector(key, value).into(), grouped)
     }
 }
 
@@ -228,7 +228,7 @@ where
         (source, build.processor(&table_name, &[source]), store_name)
     };
     let read = (OptionalSerde(keys.clone()), OptionalSerde(values.clone()));
-    let plan: Source<Option<K>, Option<V>, _, _> = Source::new(builder.clone(), source, Some(topic), read.0, read.1);
+    let plan: Source<Option<K>, Option<V>, _, _> = Source::new(builder.clone(), source, read.0, read.1);
     keep(builder, node, BTreeSet::from([source]), plan, (keys, values), &store_name, &materialized)
 }
 
@@ -252,17 +252,16 @@ where
     VS: Serde<V>,
 {
     let seam = Seam::new();
-    let (down, keys_, values_) = (seam.clone(), keys.clone(), values.clone());
-    upserts.close(move |w| super::table_operators::FromUpserts {
-        store: w.materialized(node).map(|store| w.store(store, keys_.clone(), values_.clone())),
+    let (down, keys_, values_, name) = (seam.clone(), keys.clone(), values.clone(), store_name.to_owned());
+    upserts.close(move |w| FromUpserts {
+        store: w.store_named(&name).map(|store| w.store(store, keys_.clone(), values_.clone())),
         sends_old: w.sends_old_values(node),
         down: down.wire(w),
     });
     let definition: StoreDefinition = definition(store_name, materialized);
     if materialized.name.is_some() {
         let mut build = builder.build_mut();
-        let made = build.blueprint.materialize(node, definition.clone());
-        let store = build.check(made);
+        let store = build.materialize(node, &definition);
         build.serve(store, store_name, &keys, &values, materialized);
     }
     let rows = Rc::new(Stored { node, keys, values, kept: Kept::OnDemand(definition) });

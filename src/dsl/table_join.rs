@@ -184,7 +184,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let this_name = build.name("KTABLE-JOINTHIS-", this);
         let that_name = build.name("KTABLE-JOINOTHER-", that);
         let all: Vec<NodeId> = self.sources.union(&other.sources).copied().collect();
-        build.blueprint.copartition(&all);
+        build.copartition(&all);
         if kind != Kind::Inner {
             self.rows.send_old_values(&mut build, true);
         }
@@ -199,8 +199,8 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let store = keep.zip(store_name).map(|(keep, name)| {
             build.own_store(merge, &name, &keep.keys, &keep.values, &keep.materialized)
         });
-        right.iter().for_each(|store| build.blueprint.connect(this, *store));
-        left.iter().for_each(|store| build.blueprint.connect(that, *store));
+        right.iter().for_each(|store| build.connect(this, *store));
+        left.iter().for_each(|store| build.connect(that, *store));
         (merge, store)
     }
 }

@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use thalweg_state::{Position, TaskState};
+use thalweg_state::{Position, StoreSpec, TaskState};
 
 pub use cx::{Cx, DropReason, Dropped, RecordMetadata};
 pub use fault::{Fault, Part};
@@ -29,6 +29,7 @@ pub use queue::{Choice, RecordQueue, choose};
 pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
+use crate::topology::{Store, SubTopology};
 use crate::types::{Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
 
@@ -115,16 +116,20 @@ impl Task {
         options: &TaskOptions,
         now: Timestamp,
     ) -> Self {
-        let sub_topology = recipes.topology.sub_topology(id.subtopology);
+        let sub_topology = &recipes.topology.sub_topologies()[id.subtopology as usize];
         let mut cx = Cx::new(state, now);
         let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, &mut cx);
         let mut entries = Vec::new();
+        let mut by_node = BTreeMap::new();
         let mut by_topic = BTreeMap::new();
         for source in &sub_topology.sources {
+            let entry = *by_node.entry(source.node).or_insert_with(|| {
+                let built = recipes.entries.get(&source.node).into_iter().flatten();
+                entries.push(built.map(|recipe| recipe(&mut wiring)).collect());
+                entries.len() - 1
+            });
             let policy = recipes.policies.get(&source.node).copied().unwrap_or(options.decode_policy);
-            by_topic.extend(source.topics.iter().map(|topic| (topic.as_str(), (entries.len(), policy))));
-            let built = recipes.entries.get(&source.node).into_iter().flatten();
-            entries.push(built.map(|recipe| recipe(&mut wiring)).collect());
+            by_topic.insert(source.topic.name.as_str(), (entry, policy));
         }
         let processors = wiring.into_processors();
         let dead_letters = DeadLetters::open(&mut cx.outbox, &options.dead_letter_topic, partitions);
@@ -142,7 +147,7 @@ impl Task {
             routes,
             queues,
             processors,
-            changelogs: sub_topology.changelogs(id.partition),
+            changelogs: changelogs(sub_topology, id.partition),
             cx,
             dead_letters,
             max_task_idle_ms: options.max_task_idle_ms,
@@ -332,4 +337,19 @@ impl Task {
         state.discard();
         state
     }
+}
+
+fn changelogs(sub_topology: &SubTopology, partition: i32) -> Vec<TopicPartition> {
+    let topics = sub_topology.stores.iter().filter_map(|store| store.changelog_topic.as_deref());
+    topics.map(|topic| TopicPartition::new(topic, partition)).collect()
+}
+
+/// What [`TaskState::open`] is told about the stores of one task.
+pub fn store_specs(sub_topology: &SubTopology, partition: i32) -> Vec<StoreSpec> {
+    let spec = |store: &Store| StoreSpec {
+        name: store.definition.name.clone(),
+        backend: store.definition.backend,
+        changelog: store.changelog_topic.as_deref().map(|topic| TopicPartition::new(topic, partition).to_string()),
+    };
+    sub_topology.stores.iter().map(spec).collect()
 }

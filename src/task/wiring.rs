@@ -112,9 +112,16 @@ impl<'a> Wiring<'a> {
         self.recipes.old_values.contains(&node)
     }
 
-    /// The store attached to `node` by a late materialisation, if any.
-    pub fn materialized(&self, node: NodeId) -> Option<StoreId> {
-        self.recipes.topology.materialized(node)
+    /// The store of this name, if the topology has it: a table's store exists only when somebody needed it.
+    pub fn store_named(&self, name: &str) -> Option<StoreId> {
+        let (sub_topology, index) = self.recipes.topology.store(name)?;
+        Some(sub_topology.stores[index].id)
+    }
+
+    /// The name of the (first) topic that the source `node` reads.
+    pub fn source_topic(&self, node: NodeId) -> Arc<str> {
+        let mut sources = self.sub_topology.sources.iter();
+        sources.find(|source| source.node == node).map_or("", |source| &source.topic.name).into()
     }
 
     /// Opens a typed store of this task.
@@ -130,11 +137,16 @@ impl<'a> Wiring<'a> {
         if let Some(slot) = self.stores.get(&id) {
             return slot.clone();
         }
-        let definition = self.recipes.topology.store(id);
         let index = self.sub_topology.store_index(id).expect("a store is wired in its own sub-topology");
-        let topic = self.recipes.topology.changelog_topic(id);
-        let changelog = definition.logged.then(|| self.cx.outbox.changelog(&topic, self.task.partition));
-        let slot = StoreSlot { index, name: definition.name.as_str().into(), topic: topic.into(), changelog };
+        let store = &self.sub_topology.stores[index];
+        let name: Arc<str> = store.definition.name.as_str().into();
+        let changelog = store.changelog_topic.as_deref();
+        let slot = StoreSlot {
+            index,
+            topic: changelog.map_or_else(|| Arc::clone(&name), Arc::from),
+            changelog: changelog.map(|topic| self.cx.outbox.changelog(topic, self.task.partition)),
+            name,
+        };
         self.stores.insert(id, slot.clone());
         slot
     }

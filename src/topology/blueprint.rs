@@ -8,11 +8,11 @@ use super::name::{NameCounter, RepartitionNames, validate_name};
 use super::{StoreDefinition, TopologyError};
 
 /// A node of one blueprint and of the topology built from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct NodeId(pub(super) usize);
 
 /// A store of one blueprint and of the topology built from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct StoreId(pub(super) usize);
 
 impl NodeId {
@@ -47,7 +47,7 @@ impl Topic {
 }
 
 /// The nodes around one repartition topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Repartition {
     /// The null-key filter; a grouped table has none.
     pub filter: Option<NodeId>,

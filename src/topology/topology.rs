@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use thalweg_state::StoreIndex;
 
-use super::{NodeId, StoreDefinition, StoreId};
+use super::{NodeId, StoreDefinition, StoreId, Topic};
 
 /// Who creates a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -154,6 +154,14 @@ impl Topology {
     /// All sub-topologies; position = number.
     pub fn sub_topologies(&self) -> &[SubTopology] {
         &self.sub_topologies
+    }
+
+    /// The full name of a topic of the DSL.
+    pub fn topic_name(&self, topic: &Topic) -> String {
+        match topic {
+            Topic::External(name) => name.clone(),
+            Topic::Internal(name) => format!("{}-{name}", self.application_id),
+        }
     }
 
     /// The store named `name` with its sub-topology and index there.
