@@ -3,7 +3,13 @@
 //! Nothing here decides; every call does one thing and reports what happened. The rdkafka adapter is the only
 //! user of librdkafka; a record-batch path of our own can take its place behind the same traits.
 
+mod embedded;
+mod rdkafka;
+
 use std::time::Duration;
+
+pub use embedded::EmbeddedBroker;
+pub use rdkafka::{ForbiddenSetting, KafkaClients, SettingError, Settings, Table, check_settings};
 
 use crate::types::{Offset, RecordArena, SourceBatch, TopicPartition};
 

@@ -1,0 +1,101 @@
+//! A broker inside the process, for the demo and for tests: librdkafka's mock cluster.
+//!
+//! It speaks the protocol on loopback ports, so any client may use it. What differs from a real broker:
+//! - it keeps about 5 MiB of record batches per partition in memory and drops the oldest; a reader that was too slow
+//!   gets [`PartitionEvent::OffsetOutOfRange`](super::PartitionEvent::OffsetOutOfRange);
+//! - it has no requests for topics: they are created through [`EmbeddedBroker::create_topic`] or its [`Admin`];
+//! - nothing is compacted, and a topic has no configuration;
+//! - aborted transactions are delivered, and a producer's retry may repeat records.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::rdkafka::{KafkaClients, MockCluster, Settings};
+use super::{Admin, Consumer, Error, ErrorKind, Kafka, NewTopic, Producer, TopicDescription};
+
+/// A running embedded broker; it stops when the last clone and the last [`Admin`] made from it are dropped.
+#[derive(Clone)]
+pub struct EmbeddedBroker {
+    cluster: Arc<Cluster>,
+    clients: KafkaClients,
+}
+
+struct Cluster {
+    mock: MockCluster,
+    brokers: i32,
+}
+
+impl EmbeddedBroker {
+    /// Starts `brokers` brokers on free loopback ports.
+    pub fn start(brokers: i32) -> Result<Self, Error> {
+        let failed =
+            |reason| Error { kind: ErrorKind::Fatal, context: "starting the embedded broker".to_owned(), reason };
+        let mock = MockCluster::start(brokers).map_err(failed)?;
+        let settings = Settings { bootstrap_servers: mock.bootstrap_servers(), ..Settings::default() };
+        let clients = KafkaClients::new(settings).map_err(|mistakes| failed(format!("{mistakes:?}")))?;
+        Ok(Self { cluster: Arc::new(Cluster { mock, brokers }), clients })
+    }
+
+    /// `host:port` of every broker, separated by commas.
+    pub fn bootstrap_servers(&self) -> String {
+        self.cluster.mock.bootstrap_servers()
+    }
+
+    /// Creates a topic; one that exists already is left as it is.
+    pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), Error> {
+        self.cluster.create_topic(name, partitions)
+    }
+
+    /// Lets the brokers refuse connections, or accept them again.
+    #[cfg(test)]
+    pub(super) fn set_down(&self, down: bool) {
+        self.cluster.mock.set_down(down);
+    }
+}
+
+impl fmt::Debug for EmbeddedBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedBroker").field("bootstrap_servers", &self.bootstrap_servers()).finish()
+    }
+}
+
+impl Cluster {
+    fn create_topic(&self, name: &str, partitions: i32) -> Result<(), Error> {
+        self.mock.create_topic(name, partitions, self.brokers)
+    }
+}
+
+impl Kafka for EmbeddedBroker {
+    fn consumer(&self, client_id: &str) -> Result<Box<dyn Consumer>, Error> {
+        self.clients.consumer(client_id)
+    }
+
+    fn producer(&self, client_id: &str) -> Result<Box<dyn Producer>, Error> {
+        self.clients.producer(client_id)
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, Error> {
+        let clients = self.clients.admin()?;
+        Ok(Box::new(EmbeddedAdmin { cluster: Arc::clone(&self.cluster), clients }))
+    }
+}
+
+/// The topic administration of the embedded broker.
+struct EmbeddedAdmin {
+    cluster: Arc<Cluster>,
+    clients: Box<dyn Admin>,
+}
+
+impl Admin for EmbeddedAdmin {
+    fn describe(&self, topics: &[String]) -> Result<Vec<TopicDescription>, Error> {
+        self.clients.describe(topics)
+    }
+
+    fn create(&self, topics: &[NewTopic]) -> Result<(), Error> {
+        topics.iter().try_for_each(|topic| self.cluster.create_topic(&topic.name, topic.partitions))
+    }
+
+    fn config(&self, _topic: &str) -> Result<Option<Vec<(String, String)>>, Error> {
+        Ok(None)
+    }
+}
