@@ -99,3 +99,73 @@ impl Admin for EmbeddedAdmin {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::types::{ArenaRecord, HeadersView, RecordArena, SourceBatch, TopicPartition};
+    use crate::wire::PartitionEvent;
+    use crate::wire::conformance::CHECKS;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn it_does_what_the_port_promises() {
+        let broker = EmbeddedBroker::start(2).unwrap();
+        for (name, check) in CHECKS {
+            check(&broker, name);
+        }
+    }
+
+    #[test]
+    fn a_reader_slower_than_the_memory_of_the_broker_is_told() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        let mut producer = broker.producer("writer").unwrap();
+        let mut arena = RecordArena::new();
+        let value = vec![1; 100_000];
+        arena.push(ArenaRecord { timestamp: 1, key: None, value: Some(&value), headers: HeadersView::default() });
+        for _ in 0..100 {
+            producer.send(&at, &arena, PATIENCE).unwrap();
+            producer.flush(PATIENCE).unwrap();
+        }
+        let mut consumer = broker.consumer("reader").unwrap();
+        let kept = consumer.offsets(&at, PATIENCE).unwrap();
+        assert_eq!(kept.end, 100);
+        assert!((45..=53).contains(&(kept.end - kept.start)), "about 5 MiB are kept, {kept:?}");
+        consumer.assign(&at, 0).unwrap();
+        let mut batch = SourceBatch::new();
+        let mut event = None;
+        while event.is_none() && consumer.wait(PATIENCE) {
+            event = consumer.read(&at, 1000, &mut batch).unwrap();
+        }
+        assert_eq!((event, batch.len()), (Some(PartitionEvent::OffsetOutOfRange), 0));
+    }
+
+    #[test]
+    fn clients_close_in_time_while_no_broker_answers() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        let mut arena = RecordArena::new();
+        arena.push(ArenaRecord { timestamp: 1, key: None, value: None, headers: HeadersView::default() });
+        let mut producer = broker.producer("writer").unwrap();
+        producer.send(&at, &arena, PATIENCE).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        let mut consumer = broker.consumer("reader").unwrap();
+        consumer.assign(&at, 0).unwrap();
+        assert!(consumer.wait(PATIENCE));
+        broker.set_down(true);
+        producer.send(&at, &arena, PATIENCE).unwrap();
+        assert!(producer.flush(Duration::from_millis(1)).is_err(), "nobody acknowledges");
+        let began = Instant::now();
+        consumer.close(PATIENCE);
+        producer.close(PATIENCE);
+        assert!(began.elapsed() < PATIENCE, "both were dropped, none was left behind");
+        broker.set_down(false);
+    }
+}

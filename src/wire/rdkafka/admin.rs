@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::with_text;
-use super::native::{Client, ClientType, Code, Failure, create_topics, describe_config, describe_topics};
+use super::error::{error, with_text};
+use super::native::{Client, ClientType, Code, Failure, create_topics, describe_config, partition_count};
 use super::{Settings, client};
 use crate::wire::{Admin, Error, NewTopic, TopicDescription};
 
@@ -29,7 +29,7 @@ impl RdAdmin {
     }
 }
 
-fn error(failure: Failure, context: String) -> Error {
+fn refused(failure: Failure, context: String) -> Error {
     with_text(failure.code, failure.text, context)
 }
 
@@ -38,17 +38,14 @@ impl Admin for RdAdmin {
         if topics.is_empty() {
             return Ok(Vec::new());
         }
-        let described = describe_topics(&self.client()?, topics, TIMEOUT)
-            .map_err(|failure| error(failure, "describing topics".to_owned()))?;
-        let mut known = Vec::with_capacity(described.len());
-        for (name, outcome) in described {
-            match outcome {
-                Ok(partitions) => known.push(TopicDescription { name, partitions }),
-                Err(failure) if failure.code == Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => {}
-                Err(failure) => return Err(error(failure, format!("describing topic {name}"))),
-            }
+        let client = self.client()?;
+        let mut described = Vec::with_capacity(topics.len());
+        for name in topics {
+            let partitions = partition_count(&client, name, TIMEOUT)
+                .map_err(|code| error(code, format!("describing topic {name}")))?;
+            described.extend(partitions.map(|partitions| TopicDescription { name: name.clone(), partitions }));
         }
-        Ok(known)
+        Ok(described)
     }
 
     fn create(&self, topics: &[NewTopic]) -> Result<(), Error> {
@@ -56,12 +53,12 @@ impl Admin for RdAdmin {
             return Ok(());
         }
         let created = create_topics(&self.client()?, topics, TIMEOUT)
-            .map_err(|failure| error(failure, "creating topics".to_owned()))?;
+            .map_err(|failure| refused(failure, "creating topics".to_owned()))?;
         for (name, outcome) in created {
             match outcome {
                 Ok(()) => {}
                 Err(failure) if failure.code == Code::RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS => {}
-                Err(failure) => return Err(error(failure, format!("creating topic {name}"))),
+                Err(failure) => return Err(refused(failure, format!("creating topic {name}"))),
             }
         }
         Ok(())
@@ -70,6 +67,6 @@ impl Admin for RdAdmin {
     fn config(&self, topic: &str) -> Result<Option<Vec<(String, String)>>, Error> {
         describe_config(&self.client()?, topic, TIMEOUT)
             .map(Some)
-            .map_err(|failure| error(failure, format!("describing the configuration of topic {topic}")))
+            .map_err(|failure| refused(failure, format!("describing the configuration of topic {topic}")))
     }
 }

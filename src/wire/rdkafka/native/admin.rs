@@ -1,13 +1,13 @@
 //! Topic administration: one request, one queue, one answer.
 #![allow(unsafe_code, reason = "rust-rdkafka's admin client is asynchronous and keeps a thread; these calls block")]
 
-use std::ffi::{CString, c_char};
+use std::ptr;
 use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings as c;
 
-use super::{Client, Code, ErrorText, OK, c_string, copied, millis, text_of};
+use super::{Client, Code, ErrorText, OK, Topic, c_string, copied, millis, text_of};
 use crate::wire::NewTopic;
 
 /// What a request about several topics answers for each: its value or the broker's refusal.
@@ -20,44 +20,34 @@ pub(in crate::wire::rdkafka) struct Failure {
     pub(in crate::wire::rdkafka) text: String,
 }
 
-/// Number of partitions of each topic.
-pub(in crate::wire::rdkafka) fn describe_topics(
+/// Number of partitions of a topic; `None` when there is no such topic.
+///
+/// It asks any broker. librdkafka's DescribeTopics insists on the controller, which the mock cluster has not.
+pub(in crate::wire::rdkafka) fn partition_count(
     client: &Client,
-    topics: &[String],
+    topic: &str,
     timeout: Duration,
-) -> Result<PerTopic<i32>, Failure> {
-    let names: Vec<CString> = topics.iter().map(|t| c_string(t)).collect();
-    let mut pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
-    let request = Request::new(client, c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout);
-    // SAFETY: names, options and queue live over the call, which copies the collection.
+) -> Result<Option<i32>, Code> {
+    let handle = Topic::new(client, topic)?;
+    let mut metadata = ptr::null();
+    // SAFETY: client and topic are alive; on success the metadata is ours and has one entry per topic asked for.
     unsafe {
-        let collection = c::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-        c::rd_kafka_DescribeTopics(client.raw(), collection, request.options, request.queue);
-        c::rd_kafka_TopicCollection_destroy(collection);
+        match c::rd_kafka_metadata(client.raw(), 0, handle.raw(), &mut metadata, millis(timeout)) {
+            OK => {}
+            code => return Err(code),
+        }
+        let topics = elements(|n| {
+            *n = usize::try_from((*metadata).topic_cnt).unwrap_or(0);
+            (*metadata).topics
+        });
+        let count = topics.first().map_or(Ok(None), |topic| match topic.err {
+            OK => Ok(Some(topic.partition_cnt)),
+            Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => Ok(None),
+            code => Err(code),
+        });
+        c::rd_kafka_metadata_destroy(metadata);
+        count
     }
-    let answer = request.answer()?;
-    // SAFETY: the event is alive and of this kind (`Answer`), everything read belongs to it.
-    let described = unsafe {
-        let result = c::rd_kafka_event_DescribeTopics_result(answer.event);
-        elements(|n| c::rd_kafka_DescribeTopics_result_topics(result, n))
-            .iter()
-            .map(|&topic| {
-                let mut partitions = 0;
-                c::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
-                let error = c::rd_kafka_TopicDescription_error(topic);
-                let failure = (!error.is_null()).then(|| Failure {
-                    code: c::rd_kafka_error_code(error),
-                    text: copied(c::rd_kafka_error_string(error)),
-                });
-                let outcome = match failure.filter(|f| f.code != OK) {
-                    Some(failure) => Err(failure),
-                    None => Ok(i32::try_from(partitions).unwrap_or(i32::MAX)),
-                };
-                (copied(c::rd_kafka_TopicDescription_name(topic)), outcome)
-            })
-            .collect()
-    };
-    Ok(described)
 }
 
 /// Creates topics and waits until the controller has spread them.

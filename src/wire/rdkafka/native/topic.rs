@@ -26,6 +26,10 @@ impl Topic {
         if raw.is_null() { Err(unsafe { c::rd_kafka_last_error() }) } else { Ok(Self { raw }) }
     }
 
+    pub(super) fn raw(&self) -> *mut c::rd_kafka_topic_t {
+        self.raw
+    }
+
     /// Starts to fetch `partition` from `from`.
     pub(in crate::wire::rdkafka) fn start(&self, partition: i32, from: Offset) -> Result<(), Code> {
         // SAFETY: the topic is alive.
