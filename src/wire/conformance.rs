@@ -10,8 +10,11 @@ use crate::wire::{Acknowledged, Consumer, ErrorKind, Kafka, NewTopic, PartitionE
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A check on any cluster, in a topic of the given name.
+pub type Check = fn(&dyn Kafka, &str);
+
 /// All checks by name.
-pub const CHECKS: &[(&str, fn(&dyn Kafka, &str))] = &[
+pub const CHECKS: &[(&str, Check)] = &[
     ("records_come_back_as_written", records_come_back_as_written),
     ("partitions_are_read_apart", partitions_are_read_apart),
     ("a_read_takes_no_more_than_asked", a_read_takes_no_more_than_asked),

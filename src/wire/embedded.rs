@@ -5,7 +5,9 @@
 //!   gets [`PartitionEvent::OffsetOutOfRange`](super::PartitionEvent::OffsetOutOfRange);
 //! - it has no requests for topics: they are created through [`EmbeddedBroker::create_topic`] or its [`Admin`];
 //! - nothing is compacted, and a topic has no configuration;
-//! - aborted transactions are delivered, and a producer's retry may repeat records.
+//! - aborted transactions are delivered, and a producer's retry may repeat records;
+//! - a rebalance of a running group takes the session timeout less a second, even when all members have rejoined, and
+//!   offsets committed during it are refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -103,12 +105,13 @@ impl Admin for EmbeddedAdmin {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::{Duration, Instant};
 
     use super::*;
     use crate::types::{ArenaRecord, HeadersView, RecordArena, SourceBatch, TopicPartition};
-    use crate::wire::PartitionEvent;
     use crate::wire::conformance::CHECKS;
+    use crate::wire::{Acknowledged, PartitionEvent};
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -166,6 +169,60 @@ mod tests {
         consumer.close(PATIENCE);
         producer.close(PATIENCE);
         assert!(began.elapsed() < PATIENCE, "both were dropped, none was left behind");
+    }
+
+    #[test]
+    fn a_send_gives_up_when_there_is_no_room_in_time() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        let small = BTreeMap::from([("queue.buffering.max.messages".to_owned(), "10".to_owned())]);
+        let settings =
+            Settings { bootstrap_servers: broker.bootstrap_servers(), producer: small, ..Settings::default() };
+        let clients = KafkaClients::new(settings).unwrap();
+        let mut arena = RecordArena::new();
+        for timestamp in 1..=1000 {
+            arena.push(ArenaRecord { timestamp, key: None, value: None, headers: HeadersView::default() });
+        }
+        // A queue far smaller than the arena: room is made by the acknowledgements.
+        let mut producer = clients.producer("writer").unwrap();
+        producer.send(&at, &arena, PATIENCE).unwrap();
+        let acknowledged = producer.flush(PATIENCE).unwrap();
+        assert_eq!(acknowledged, [Acknowledged { partition: at.clone(), next_offset: 1000 }]);
+        broker.set_down(true);
+        let error = producer.send(&at, &arena, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Fatal, "the producer must be replaced: {error}");
+        assert!(error.reason.contains("Queue full"), "{error}");
+        let again = producer.send(&at, &arena, PATIENCE).unwrap_err();
+        assert!(again.to_string().contains("Queue full"), "the first cause is kept: {again}");
+    }
+
+    #[test]
+    fn what_is_acknowledged_survives_a_broker_that_comes_back() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        let mut arena = RecordArena::new();
+        for timestamp in 1..=100 {
+            arena.push(ArenaRecord { timestamp, key: None, value: None, headers: HeadersView::default() });
+        }
+        let mut producer = broker.producer("writer").unwrap();
+        let mut consumer = broker.consumer("reader").unwrap();
+        consumer.assign(&at, 0).unwrap();
+        producer.send(&at, &arena, PATIENCE).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        broker.set_down(true);
+        producer.send(&at, &arena, PATIENCE).unwrap();
         broker.set_down(false);
+        let acknowledged = producer.flush(PATIENCE).unwrap();
+        assert_eq!(acknowledged, [Acknowledged { partition: at.clone(), next_offset: 200 }]);
+        let mut batch = SourceBatch::new();
+        let deadline = Instant::now() + PATIENCE;
+        while batch.len() < 200 && Instant::now() < deadline {
+            consumer.wait(Duration::from_millis(50));
+            consumer.read(&at, 1000, &mut batch).unwrap();
+        }
+        let offsets: Vec<_> = batch.iter().map(|record| record.offset).collect();
+        assert_eq!(offsets, (0..200).collect::<Vec<_>>());
     }
 }

@@ -76,6 +76,9 @@ pub trait Consumer: Send {
 
     /// Waits until something arrived for an assigned partition since the last call, or `timeout` is over, and
     /// serves the client's own events. Returns whether something arrived.
+    ///
+    /// Arrivals are announced when a partition had nothing unread. Of a partition that was left with unread records
+    /// (a read that returned as many as asked for) nothing is announced until it was read to the end.
     fn wait(&mut self, timeout: Duration) -> bool;
 
     /// First and next-to-write offset of a partition, asked from the broker.

@@ -4,7 +4,7 @@
 use std::cell::{RefCell, RefMut};
 use std::ffi::{c_char, c_int, c_void};
 use std::ops::Range;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rdkafka::bindings as c;
@@ -32,17 +32,18 @@ pub(in crate::wire::rdkafka) struct Deliveries {
 pub(in crate::wire::rdkafka) struct Client {
     raw: *mut c::rd_kafka_t,
     // The callbacks' opaque pointer points into it; it is freed after the client.
-    deliveries: Arc<RefCell<Deliveries>>,
+    deliveries: Rc<RefCell<Deliveries>>,
 }
 
 // SAFETY: librdkafka's handle may be used from any thread. The delivery reports are touched by the callback, which
-// librdkafka runs on the thread that polls, and by the owner; both are the one thread that holds the client.
+// librdkafka runs on the thread that polls, and by the owner; both are the one thread that holds the client. The
+// `Rc` is never cloned: it only keeps the address while the client moves.
 unsafe impl Send for Client {}
 
 impl Client {
     /// Makes a client of `conf`; on failure returns librdkafka's text.
     pub(in crate::wire::rdkafka) fn new(client_type: ClientType, conf: Conf) -> Result<Self, String> {
-        let deliveries = Arc::new(RefCell::new(Deliveries::default()));
+        let deliveries = Rc::new(RefCell::new(Deliveries::default()));
         let kind = match client_type {
             ClientType::Producer => c::rd_kafka_type_t::RD_KAFKA_PRODUCER,
             ClientType::Consumer => c::rd_kafka_type_t::RD_KAFKA_CONSUMER,
@@ -51,7 +52,7 @@ impl Client {
         // SAFETY: the configuration is ours until the client takes it; the opaque pointer outlives the client,
         // because `Drop` destroys the client before the field is dropped.
         let raw = unsafe {
-            c::rd_kafka_conf_set_opaque(conf.raw(), Arc::as_ptr(&deliveries).cast_mut().cast());
+            c::rd_kafka_conf_set_opaque(conf.raw(), Rc::as_ptr(&deliveries).cast_mut().cast());
             c::rd_kafka_conf_set_log_cb(conf.raw(), Some(log));
             c::rd_kafka_conf_set_error_cb(conf.raw(), Some(client_error));
             if client_type == ClientType::Producer {

@@ -9,6 +9,14 @@ use super::super::error::error;
 use super::{Client, ClientType, Code, Conf, OK, c_string, copied};
 use crate::wire::Error;
 
+/// Newest versions that the mock really reads, by API key. Beyond them it announces versions whose compact arrays
+/// (JoinGroup 6, SyncGroup 4), member lists (LeaveGroup 3) or very existence (Heartbeat 5) it does not know.
+const VERSIONS_MAX: [(i16, i16); 4] = [(JOIN_GROUP, 5), (HEARTBEAT, 4), (LEAVE_GROUP, 2), (SYNC_GROUP, 3)];
+const JOIN_GROUP: i16 = 11;
+const HEARTBEAT: i16 = 12;
+const LEAVE_GROUP: i16 = 13;
+const SYNC_GROUP: i16 = 14;
+
 /// Brokers that listen on free ports of the loopback interface while the object lives.
 pub(in crate::wire) struct MockCluster {
     raw: *mut c::rd_kafka_mock_cluster_t,
@@ -30,10 +38,18 @@ impl MockCluster {
         if raw.is_null() {
             return Err("the brokers could not listen on the loopback interface".to_owned());
         }
+        let cluster = Self { raw, _client: client };
+        for (api_key, version_max) in VERSIONS_MAX {
+            // SAFETY: the cluster is alive.
+            match unsafe { c::rd_kafka_mock_set_apiversion(raw, api_key, 0, version_max) } {
+                OK => {}
+                code => return Err(error(code, "limiting request versions").to_string()),
+            }
+        }
         // The default makes the first member of a group wait 3 s for others.
         // SAFETY: the cluster is alive.
         unsafe { c::rd_kafka_mock_group_initial_rebalance_delay_ms(raw, 1) };
-        Ok(Self { raw, _client: client })
+        Ok(cluster)
     }
 
     /// `host:port` of every broker, separated by commas.

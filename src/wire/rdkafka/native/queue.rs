@@ -64,7 +64,6 @@ impl PartitionQueue {
             if raw.is_null() {
                 return None;
             }
-            c::rd_kafka_queue_forward(raw, ptr::null_mut());
             c::rd_kafka_queue_cb_event_enable(raw, Some(arrived), Arc::as_ptr(wakeup).cast_mut().cast());
             Some(Self { raw, _wakeup: Arc::clone(wakeup) })
         }
