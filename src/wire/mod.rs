@@ -3,7 +3,16 @@
 //! Nothing here decides; every call does one thing and reports what happened. The rdkafka adapter is the only
 //! user of librdkafka; a record-batch path of our own can take its place behind the same traits.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod conformance;
+mod embedded;
+mod rdkafka;
+
 use std::time::Duration;
+
+pub use embedded::EmbeddedBroker;
+pub use rdkafka::{ForbiddenSetting, KafkaClients, SettingError, Settings, Table, check_settings};
 
 use crate::types::{Offset, RecordArena, SourceBatch, TopicPartition};
 
@@ -67,6 +76,9 @@ pub trait Consumer: Send {
 
     /// Waits until something arrived for an assigned partition since the last call, or `timeout` is over, and
     /// serves the client's own events. Returns whether something arrived.
+    ///
+    /// Arrivals are announced when a partition had nothing unread. Of a partition that was left with unread records
+    /// (a read that returned as many as asked for) nothing is announced until it was read to the end.
     fn wait(&mut self, timeout: Duration) -> bool;
 
     /// First and next-to-write offset of a partition, asked from the broker.
