@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::query::answer::{self, SERVED_BY};
 use crate::query::error::Error;
@@ -49,6 +49,7 @@ pub struct App {
     /// The way to other instances.
     pub peers: Peers,
     reads: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
 }
 
 impl App {
@@ -58,6 +59,23 @@ impl App {
         work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let permit = Arc::clone(&self.reads).try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        self.blocking(permit, work).await
+    }
+
+    /// Runs blocking `work` after the scrapes before it: reads that take all slots must not hide the metrics.
+    pub async fn scrape<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = Arc::clone(&self.scrapes).acquire_owned().await.map_err(|_| Error::Overloaded)?;
+        self.blocking(permit, work).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let published = Arc::clone(&self.published);
         let read = tokio::task::spawn_blocking(move || {
             let result = work(&published);
@@ -78,6 +96,7 @@ pub fn router(published: Arc<Published>, metrics: Arc<Metrics>, config: Config) 
         metrics,
         peers: Peers::new(config.forward_deadline),
         reads: Arc::new(Semaphore::new(config.reads_max)),
+        scrapes: Arc::new(Semaphore::new(1)),
     };
     let mut router = Router::new();
     for (path, handler) in routes() {

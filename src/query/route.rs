@@ -125,7 +125,8 @@ mod tests {
         use Consistency::{Any, Bounded, Strong};
         use Role::{Active, Restoring, Standby};
         // Instances: 0 = here, 1 = b, 2 = c, 3 = mute (no endpoint), 9 = not in the table.
-        let rows: [(Option<usize>, &[usize], Option<Role>, Consistency, &str); 26] = [
+        type Case<'a> = (Option<usize>, &'a [usize], Option<Role>, Consistency, &'a str);
+        let rows: [Case<'_>; 26] = [
             (Some(0), &[], Some(Active), Strong, "here 1_3"),
             (Some(0), &[], Some(Active), Bounded, "here 1_3"),
             (Some(0), &[], Some(Active), Any, "here 1_3"),

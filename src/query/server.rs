@@ -16,9 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Most headers of a request.
-const HEADERS_MAX: usize = 64;
-/// Most bytes of request line and headers; hyper answers 431 beyond it.
+/// Most bytes of request line and headers; hyper answers 431 beyond it, and beyond 100 headers (its default).
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Pause after a failed accept: the usual cause, no free file descriptor, does not go away by trying at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -128,7 +126,6 @@ fn connection(stream: TcpStream, router: Router, limits: Limits) -> Connection {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
-        .max_headers(HEADERS_MAX)
         .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         // A client may close its side after the request and still wants the answer.

@@ -98,7 +98,7 @@ pub async fn topology(State(app): State<App>, uri: Uri) -> Result<Json<Value>, E
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(app): State<App>) -> Result<Response, Error> {
     let metrics = app.metrics.clone();
-    let text = app.read(move |published| {
+    let text = app.scrape(move |published| {
         let families = gauges::gather(published, Instant::now()).map_err(|error| {
             tracing::error!(%error, "the gauges could not be gathered");
             Error::StoreFailed

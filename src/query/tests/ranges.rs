@@ -32,7 +32,8 @@ proptest! {
         limit in 1..12_usize,
     ) {
         let (from, to) = if bounds.0 <= bounds.1 { bounds } else { (bounds.1, bounds.0) };
-        let (parameters, inside): (String, Box<dyn Fn(&str) -> bool>) = match shape {
+        type Inside = Box<dyn Fn(&str) -> bool>;
+        let (parameters, inside): (String, Inside) = match shape {
             0 => (String::new(), Box::new(|_| true)),
             1 => (format!("from={from}&to={to}&"), Box::new(move |key| *from <= *key && *key <= *to)),
             2 => (format!("prefix={prefix}&"), Box::new(move |key| key.starts_with(&prefix))),
