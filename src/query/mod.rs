@@ -1,1 +1,32 @@
 //! HTTP: routing, reads, forwarding, health and metrics over published snapshots.
+//!
+//! The runtime stores immutable values in [`Published`] and counts in [`Metrics`]; [`router`] answers from them and
+//! [`Server`] puts it on a socket. This room names no task, no wire and no runtime, and never waits for a stream thread.
+
+mod answer;
+mod app;
+mod cursor;
+mod error;
+mod freshness;
+mod gauges;
+mod health;
+mod metrics;
+mod openapi;
+mod params;
+mod peer;
+mod read;
+mod route;
+mod server;
+mod snapshot;
+mod status;
+#[cfg(test)]
+mod tests;
+mod views;
+
+pub use app::{Config, router};
+pub use metrics::{Metrics, TaskMetrics};
+pub use server::{Limits, Server, Stopped};
+pub use snapshot::{
+    Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, Published, Role, RoutingTable,
+    StoreProgress, TaskProgress, Topology, ViewSpec,
+};

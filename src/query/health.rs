@@ -1,0 +1,104 @@
+//! The probes: pure verdicts over published snapshots, and their handlers.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use crate::query::app::App;
+use crate::query::error::Error;
+use crate::query::snapshot::{Catalog, Health, Membership, Role, RoutingTable};
+
+/// `GET /livez`: whether the control loop and the stream threads turn; nothing outside the process counts.
+pub async fn livez(State(app): State<App>) -> Result<Json<Value>, Error> {
+    verdict(stuck_loops(&app.published.health.load(), Instant::now()))
+}
+
+/// `GET /startupz`: whether the first assignment was handled.
+pub async fn startupz(State(app): State<App>) -> Result<Json<Value>, Error> {
+    let started = app.published.health.load().assigned_once;
+    verdict(if started { vec![] } else { vec!["the first assignment has not been handled".into()] })
+}
+
+/// `GET /readyz`: whether the member is stable and all its active tasks run.
+pub async fn readyz(State(app): State<App>) -> Result<Json<Value>, Error> {
+    let published = &app.published;
+    verdict(not_ready(&published.health.load(), &published.routing.load(), &published.catalog.load()))
+}
+
+fn verdict(reasons: Vec<String>) -> Result<Json<Value>, Error> {
+    if reasons.is_empty() { Ok(Json(json!({"status": "ok"}))) } else { Err(Error::Unhealthy(reasons)) }
+}
+
+fn stuck_loops(health: &Health, now: Instant) -> Vec<String> {
+    let stuck = |(name, age): (&str, std::time::Duration)| format!("{name} has not turned for {} s", age.as_secs());
+    health.loops.iter().filter_map(|beat| Some((beat.name(), beat.stuck_for(now)?))).map(stuck).collect()
+}
+
+fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog) -> Vec<String> {
+    let mut reasons = health.faults.clone();
+    if health.membership != Membership::Stable {
+        reasons.push(format!("membership is {}", health.membership.as_str()));
+    }
+    for (task, owner) in &table.active {
+        if !table.instances.get(*owner).is_some_and(|owner| table.is_this(owner)) {
+            continue;
+        }
+        match catalog.tasks.get(task) {
+            Some(local) if local.role == Role::Active => {}
+            Some(local) => reasons.push(format!("task {task} is {}", local.role.as_str())),
+            None => reasons.push(format!("task {task} is not open")),
+        }
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::query::snapshot::{Heartbeat, Instance, LocalTask};
+    use crate::types::TaskId;
+
+    fn local(role: Role) -> LocalTask {
+        LocalTask { role, state: role.as_str().into(), reader: None, progress: Arc::default() }
+    }
+
+    #[test]
+    fn a_loop_that_stops_turning_fails_liveness_and_recovers() {
+        let start = Instant::now();
+        let beat = Heartbeat::new("stream-1", Duration::from_secs(10), start);
+        let health = Health { loops: vec![beat.clone()], ..Health::default() };
+        assert!(stuck_loops(&health, start + Duration::from_secs(10)).is_empty());
+        assert_eq!(stuck_loops(&health, start + Duration::from_secs(11)), ["stream-1 has not turned for 11 s"]);
+        beat.beat(start + Duration::from_secs(11));
+        assert!(stuck_loops(&health, start + Duration::from_secs(12)).is_empty());
+        assert!(stuck_loops(&health, start).is_empty(), "a clock behind the beat is no fault");
+    }
+
+    #[test]
+    fn readiness_names_every_own_task_that_does_not_run() {
+        let instance = |id: &str| Instance { id: id.into(), endpoint: None };
+        let mut table = RoutingTable::alone(instance("a"));
+        table.instances.push(instance("b"));
+        let mut catalog = Catalog::default();
+        for (partition, owner, role) in
+            [(0, 0, Some(Role::Active)), (1, 0, Some(Role::Restoring)), (2, 0, None), (3, 1, None)]
+        {
+            let task = TaskId::new(0, partition);
+            table.active.insert(task, owner);
+            catalog.tasks.extend(role.map(|role| (task, local(role))));
+        }
+        let mut health = Health { faults: vec!["the registry does not answer".into()], ..Health::default() };
+        assert_eq!(
+            not_ready(&health, &table, &catalog),
+            ["the registry does not answer", "membership is joining", "task 0_1 is restoring", "task 0_2 is not open"]
+        );
+        health = Health { membership: Membership::Stable, ..Health::default() };
+        table.active.retain(|task, _| matches!(task.partition, 0 | 3));
+        assert!(not_ready(&health, &table, &catalog).is_empty());
+    }
+}

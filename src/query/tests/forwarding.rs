@@ -1,0 +1,182 @@
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::prelude::*;
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::query::{Limits, Server};
+
+/// Instances on loopback that know each other; instance 0 is asked.
+struct Cluster {
+    worlds: Vec<World>,
+    _servers: Vec<Server>,
+}
+
+impl Cluster {
+    fn start(ids: &[&str]) -> Self {
+        let listeners: Vec<_> = ids.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let instances: Vec<_> = ids
+            .iter()
+            .zip(&listeners)
+            .map(|(id, listener)| instance(id, Some(listener.local_addr().unwrap().to_string())))
+            .collect();
+        let worlds: Vec<_> = ids.iter().map(|id| World::named(id)).collect();
+        let start = |(world, listener): (&World, TcpListener)| {
+            world.table(|table| table.instances.clone_from(&instances));
+            Server::start(&Handle::current(), listener, world.router(), Limits::default()).unwrap()
+        };
+        let servers = worlds.iter().zip(listeners).map(start).collect();
+        Self { worlds, _servers: servers }
+    }
+
+    /// All instances agree that instance `owner` has `task`, and there it runs.
+    fn owned_by(&self, task: TaskId, owner: usize, reader: FakeReader) {
+        for world in &self.worlds {
+            world.owned_by(task, owner);
+        }
+        self.worlds[owner].with(task, Role::Active, reader);
+    }
+}
+
+fn hops(world: &World, outcome: &str) -> bool {
+    let text = String::from_utf8(world.metrics.text(&[])).unwrap();
+    text.contains(&format!("thalweg_http_forwarded_total{{outcome=\"{outcome}\"}} 1"))
+}
+
+#[tokio::test]
+async fn both_instances_give_the_owners_answer() {
+    let cluster = Cluster::start(&["a", "b"]);
+    let key = key_in(1);
+    let mut reader = reader_at(1);
+    reader.rows.insert(key.clone().into_bytes(), stored(9, &json!({"state": "ready"})));
+    cluster.owned_by(TaskId::new(0, 1), 1, reader);
+    for target in [format!("/v1/views/orders/{key}"), format!("/v1/views/orders/{key}?min_position=order.events-1:10")]
+    {
+        let forwarded = cluster.worlds[0].get(&target).await;
+        let direct = cluster.worlds[1].get(&target).await;
+        assert_eq!(forwarded.status, 200);
+        assert_eq!(forwarded.text, direct.text);
+        for name in
+            ["thalweg-served-by", "thalweg-role", "thalweg-position", "thalweg-lag", "content-type", "cache-control"]
+        {
+            assert_eq!(forwarded.header(name), direct.header(name), "{name}");
+        }
+        assert_eq!(forwarded.header("thalweg-served-by"), Some("b"));
+    }
+}
+
+#[tokio::test]
+async fn errors_of_the_owner_pass_through_with_their_headers() {
+    let cluster = Cluster::start(&["a", "b"]);
+    cluster.owned_by(TaskId::new(0, 1), 1, reader_at(1));
+    let target = format!("/v1/views/orders/{}", key_in(1));
+    let answer = cluster.worlds[0].get(&target).await;
+    assert_eq!(answer.problem(), (404, "unknown-key".into()));
+    assert_eq!(answer.header("thalweg-position"), Some("order.events-1:10"));
+    let behind = cluster.worlds[0].get(&format!("{target}?min_position=order.events-1:11")).await;
+    assert_eq!(behind.problem(), (409, "position-not-reached".into()));
+    assert_eq!(behind.header("thalweg-served-by"), Some("b"));
+    cluster.worlds[1].with(TaskId::new(0, 1), Role::Restoring, reader_at(1));
+    let restoring = cluster.worlds[0].get(&target).await;
+    assert_eq!(restoring.problem(), (503, "unavailable".into()));
+    assert!(hops(&cluster.worlds[0], "unavailable"));
+}
+
+#[tokio::test]
+async fn tables_that_disagree_do_not_loop() {
+    let cluster = Cluster::start(&["a", "b"]);
+    let task = TaskId::new(0, 1);
+    cluster.worlds[0].owned_by(task, 1);
+    cluster.worlds[1].owned_by(task, 0);
+    let answer = cluster.worlds[0].get(&format!("/v1/views/orders/{}", key_in(1))).await;
+    assert_eq!(answer.problem(), (503, "moving".into()));
+    assert!(hops(&cluster.worlds[0], "moved"));
+    assert!(!hops(&cluster.worlds[1], "moved"), "the second instance does not forward");
+}
+
+#[tokio::test]
+async fn a_dead_owner_is_503_and_a_standby_helps_only_who_allows_it() {
+    let cluster = Cluster::start(&["a", "dead", "c"]);
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let task = TaskId::new(0, 1);
+    cluster.worlds[0].owned_by(task, 1).table(|table| {
+        table.instances[1].endpoint = Some(dead.to_string());
+        table.standbys.insert(task, vec![2]);
+    });
+    cluster.worlds[2].owned_by(task, 1).with(task, Role::Standby, FakeReader { echo: true, ..reader_at(1) });
+    let target = format!("/v1/views/orders/{}", key_in(1));
+    assert_eq!(cluster.worlds[0].get(&target).await.problem(), (503, "owner-unreachable".into()));
+    let any = cluster.worlds[0].get(&format!("{target}?consistency=any")).await;
+    assert_eq!(any.status, 200);
+    assert_eq!((any.header("thalweg-served-by"), any.header("thalweg-role")), (Some("c"), Some("standby")));
+    assert_eq!(any.header("thalweg-lag"), Some("4"));
+}
+
+#[tokio::test]
+async fn a_silent_owner_costs_the_deadline_at_most() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut world = World::new();
+    world.config.forward_deadline = Duration::from_millis(100);
+    world.table(|table| table.instances.push(instance("b", Some(silent.local_addr().unwrap().to_string()))));
+    world.owned_by(TaskId::new(0, 1), 1);
+    let started = Instant::now();
+    let answer = world.get(&format!("/v1/views/orders/{}", key_in(1))).await;
+    assert_eq!(answer.problem(), (503, "owner-unreachable".into()));
+    assert!(started.elapsed() >= Duration::from_millis(100) && started.elapsed() < Duration::from_secs(5));
+    assert!(hops(&world, "unreachable"));
+}
+
+#[tokio::test]
+async fn what_is_not_the_owner_is_not_believed() {
+    let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = foreign.local_addr().unwrap().to_string();
+    let page = Router::new().fallback(async || "<html>");
+    let _foreign = Server::start(&Handle::current(), foreign, page, Limits::default()).unwrap();
+    let cluster = Cluster::start(&["a", "b"]);
+    let task = TaskId::new(0, 1);
+    cluster.owned_by(task, 1, FakeReader { echo: true, ..reader_at(1) });
+    let world = &cluster.worlds[0];
+    let target = format!("/v1/views/orders/{}", key_in(1));
+    world.table(|table| table.instances[1].id = "former".into());
+    assert_eq!(world.get(&target).await.problem(), (503, "moving".into()), "another instance lives there now");
+    for endpoint in [address.as_str(), "no host at all", "", "host:99999", "user@[::1"] {
+        world.table(|table| table.instances[1].endpoint = Some(endpoint.into()));
+        let expected = if endpoint == address { (502, "bad-peer-answer") } else { (503, "owner-unreachable") };
+        assert_eq!(world.get(&target).await.problem(), (expected.0, expected.1.into()), "{endpoint}");
+    }
+}
+
+#[test]
+fn keys_cross_the_hop_byte_for_byte() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let cluster = Cluster::start(&["a", "b"]);
+    for partition in 0..PARTITIONS {
+        cluster.owned_by(TaskId::new(0, partition), 1, FakeReader { echo: true, ..reader_at(partition) });
+    }
+    let check = |key: &str, encoded: &str| {
+        let answer = runtime.block_on(cluster.worlds[0].get(&format!("/v1/views/orders/{encoded}")));
+        assert_eq!(answer.status, 200, "{key:?}: {}", answer.text);
+        assert_eq!(answer.header("thalweg-served-by"), Some("b"));
+        assert_eq!(answer.json()["value"], json!(key));
+    };
+    for (key, encoded) in [
+        ("..", "%2E%2E"),
+        (".", "%2e"),
+        ("a/b", "a%2Fb"),
+        ("100%", "100%25"),
+        ("%2F", "%252F"),
+        ("a b+c", "a%20b+c"),
+        ("é", "%C3%A9"),
+        ("e\u{301}", "e%CC%81"),
+        ("?#&=", "%3F%23&="),
+        ("'()*!;:@$,", "'()*!;:@$,"),
+    ] {
+        check(key, encoded);
+    }
+    proptest!(ProptestConfig::with_cases(64), |(key in "[^\0]{1,60}")| {
+        check(&key, &utf8_percent_encode(&key, NON_ALPHANUMERIC).to_string());
+    });
+}
