@@ -1,1 +1,31 @@
-//! .
+//! The real services and the small tools of the integration tests.
+//!
+//! A test binary starts Apache Kafka and a schema registry as child processes, on free ports, with their data in a
+//! temporary directory. They die with the test binary, however it ends. Nothing here knows an application's views.
+//!
+//! Everything panics when it fails: a test has nothing else to do then. The tail of the service's log is printed.
+
+pub mod child;
+pub mod http;
+pub mod instance;
+pub mod kafka;
+pub mod names;
+pub mod records;
+pub mod registry;
+pub mod services;
+pub mod wait;
+
+pub use instance::Instance;
+pub use kafka::Kafka;
+pub use names::{free_port, unique};
+pub use registry::Registry;
+pub use wait::wait_until;
+
+/// Starts this test binary's shared broker and shared registry at the same time, once, and returns both.
+pub fn shared() -> (&'static Kafka, &'static Registry) {
+    std::thread::scope(|scope| {
+        let registry = scope.spawn(Registry::shared);
+        let kafka = Kafka::shared();
+        (kafka, registry.join().expect("the registry starts"))
+    })
+}

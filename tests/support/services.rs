@@ -1,0 +1,38 @@
+//! Where the fetched services are, and Java programs among them.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::child::Program;
+
+/// Java options that make a small service start fast and leave nothing outside its directory.
+const QUICK: [&str; 3] = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1"];
+
+/// `target/services`, found upwards from the test executable; `cargo xtask test` fills it.
+pub fn directory() -> PathBuf {
+    let executable = env::current_exe().expect("a test knows its executable");
+    executable
+        .ancestors()
+        .map(|folder| folder.join("services"))
+        .find(|folder| folder.join("kafka").is_dir() && folder.join("registry").is_dir())
+        .unwrap_or_else(|| panic!("no services above {}: run `cargo xtask test` once", executable.display()))
+}
+
+/// A Java program with `heap_mb` of heap, whose files and log are in `dir`.
+pub(crate) fn java(name: &str, heap_mb: u32, dir: &Path, args: &[OsString]) -> Program {
+    let java = env::var_os("JAVA_HOME").map_or_else(|| PathBuf::from("java"), |home| Path::new(&home).join("bin/java"));
+    let mut all: Vec<OsString> = QUICK.map(OsString::from).to_vec();
+    all.push(format!("-Xmx{heap_mb}m").into());
+    all.push(format!("-Djava.io.tmpdir={}", dir.display()).into());
+    all.extend_from_slice(args);
+    Program::new(name, java, all, &dir.join(format!("{name}.log")))
+}
+
+/// Arguments that start the class `main` of the Kafka jars.
+pub(crate) fn kafka_class(main: &str, options: &[String], args: &[String]) -> Vec<OsString> {
+    let mut all: Vec<OsString> = options.iter().map(OsString::from).collect();
+    all.extend(["-cp".into(), directory().join("kafka/*").into_os_string(), main.into()]);
+    all.extend(args.iter().map(OsString::from));
+    all
+}
