@@ -271,3 +271,6 @@ fn notifications(inputs: &[&Input], changes: &[StatusChange]) -> Vec<String> {
     let told = changes.iter().filter(|_| has_phone).filter(is_told);
     told.map(|change| format!("{}-{}", change.order_id, change.revision)).collect()
 }
+
+#[cfg(test)]
+mod tests;
