@@ -1,1 +1,2 @@
+//! Order and payment views on Thalweg.
 fn main() {}

@@ -1,0 +1,63 @@
+//! The demo's progress line.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What the demo knows of itself at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Since the demo started.
+    pub elapsed: Duration,
+    /// Events generated so far.
+    pub events: u64,
+    /// Records of the source topics not processed yet.
+    pub lag: u64,
+    /// Rows in the views.
+    pub rows: u64,
+}
+
+impl Progress {
+    /// The line to print, given what was known when the last one was printed.
+    pub fn since(self, last: Self) -> Line {
+        let millis = self.elapsed.saturating_sub(last.elapsed).as_millis().max(1);
+        let events = u128::from(self.events.saturating_sub(last.events));
+        let events_per_s = u64::try_from((events * 1000 + millis / 2) / millis).unwrap_or(u64::MAX);
+        Line { now: self, events_per_s }
+    }
+}
+
+/// One printed line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    now: Progress,
+    events_per_s: u64,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.now.elapsed.as_secs();
+        let Progress { events, lag, rows, .. } = self.now;
+        write!(f, "{:02}:{:02}  {} events/s", seconds / 60, seconds % 60, self.events_per_s)?;
+        write!(f, "  {events} events  lag {lag}  {rows} rows")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64, events: u64) -> Progress {
+        Progress { elapsed: Duration::from_millis(millis), events, lag: 12, rows: 345 }
+    }
+
+    #[test]
+    fn the_line_tells_rate_lag_and_rows() {
+        let line = at(65_500, 6_500).since(at(63_500, 6_301));
+        assert_eq!(line.to_string(), "01:05  100 events/s  6500 events  lag 12  345 rows");
+    }
+
+    #[test]
+    fn no_time_passed_is_no_division_by_zero() {
+        assert_eq!(at(0, 0).since(at(0, 0)).to_string(), "00:00  0 events/s  0 events  lag 12  345 rows");
+    }
+}

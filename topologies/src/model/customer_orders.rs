@@ -1,0 +1,119 @@
+//! The view `customer-orders`: the newest orders of one customer.
+
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Millis, OrderState, PaymentState};
+
+/// Most orders that the view keeps of a customer.
+pub const ORDERS_MAX: usize = 50;
+
+/// One order on the customer's page; value of the repartition topic, keyed by customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSummary {
+    /// Order id.
+    pub order_id: String,
+    /// Store.
+    pub store_id: String,
+    /// State of the order.
+    pub state: OrderState,
+    /// State of its payment, if any.
+    pub payment_state: Option<PaymentState>,
+    /// Total in minor units of the currency.
+    pub amount_minor: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Pieces over all items.
+    pub item_count: i64,
+    /// When the order was placed.
+    pub placed_at: Millis,
+    /// Number of changes of the order so far; a lower one is older.
+    pub revision: i64,
+}
+
+/// The newest [`ORDERS_MAX`] orders of one customer; value of the view `customer-orders`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerOrders {
+    /// Newest placed first; equal times by order id, descending.
+    pub orders: Vec<OrderSummary>,
+}
+
+/// Puts a summary in its place. An older revision than the known one is ignored, so that a replayed record
+/// cannot turn the page back; an order older than a full page's oldest stays out.
+pub fn upsert(before: Option<CustomerOrders>, summary: &OrderSummary) -> CustomerOrders {
+    let mut page = before.unwrap_or_default();
+    match page.orders.iter_mut().find(|known| known.order_id == summary.order_id) {
+        Some(known) if known.revision < summary.revision => *known = summary.clone(),
+        Some(_) => {}
+        None => {
+            let rank = (Reverse(summary.placed_at), Reverse(&summary.order_id));
+            let place =
+                page.orders.partition_point(|known| (Reverse(known.placed_at), Reverse(&known.order_id)) < rank);
+            if place < ORDERS_MAX {
+                page.orders.insert(place, summary.clone());
+                page.orders.truncate(ORDERS_MAX);
+            }
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(order_id: &str, placed_at: Millis, revision: i64) -> OrderSummary {
+        OrderSummary {
+            order_id: order_id.to_owned(),
+            store_id: "s-1".to_owned(),
+            state: if revision == 1 { OrderState::Placed } else { OrderState::Accepted },
+            payment_state: None,
+            amount_minor: 500,
+            currency: "USD".to_owned(),
+            item_count: 1,
+            placed_at,
+            revision,
+        }
+    }
+
+    fn page(summaries: impl IntoIterator<Item = OrderSummary>) -> CustomerOrders {
+        summaries.into_iter().fold(CustomerOrders::default(), |page, summary| upsert(Some(page), &summary))
+    }
+
+    fn ids(page: &CustomerOrders) -> Vec<&str> {
+        page.orders.iter().map(|order| order.order_id.as_str()).collect()
+    }
+
+    #[test]
+    fn the_first_order_makes_the_page() {
+        assert_eq!(upsert(None, &summary("a", 1, 1)).orders, [summary("a", 1, 1)]);
+    }
+
+    #[test]
+    fn newest_placed_comes_first_whatever_the_arrival() {
+        let page = page([summary("b", 2, 1), summary("d", 4, 1), summary("a", 1, 1), summary("c", 4, 1)]);
+        assert_eq!(ids(&page), ["d", "c", "b", "a"]);
+    }
+
+    #[test]
+    fn an_update_of_an_older_order_stays_in_its_place() {
+        let page = page([summary("a", 1, 1), summary("b", 2, 1), summary("a", 1, 2)]);
+        assert_eq!(page.orders, [summary("b", 2, 1), summary("a", 1, 2)]);
+    }
+
+    #[test]
+    fn an_older_revision_is_ignored() {
+        let page = page([summary("a", 1, 3), summary("a", 1, 2)]);
+        assert_eq!(page.orders, [summary("a", 1, 3)]);
+    }
+
+    #[test]
+    fn the_page_holds_the_newest_fifty() {
+        let name = |at: i64| format!("o-{at:03}");
+        let full = page((1..=60).map(|at| summary(&name(at), at, 1)));
+        assert_eq!(full.orders.len(), ORDERS_MAX);
+        assert_eq!((ids(&full)[0], ids(&full)[49]), ("o-060", "o-011"));
+        assert_eq!(upsert(Some(full.clone()), &summary(&name(10), 10, 2)), full, "an order that fell out stays out");
+    }
+}

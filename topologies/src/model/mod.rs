@@ -1,0 +1,28 @@
+//! Records of the topics and stores, and the rules over them. Pure: no IO, no clock, no topology.
+
+mod anomaly;
+mod apply;
+mod change;
+mod customer_orders;
+mod lifecycle;
+mod money;
+mod order_event;
+mod payment_event;
+mod phone;
+mod sms;
+mod status;
+
+pub use anomaly::{Anomaly, AnomalyReason};
+pub use apply::{Change, Effect, Input, Outcome, apply, apply_order, apply_payment};
+pub use change::{StatusChange, Subject};
+pub use customer_orders::{CustomerOrders, ORDERS_MAX, OrderSummary, upsert};
+pub use lifecycle::{ORDER_TRANSITIONS, PAYMENT_TRANSITIONS, order_may_go, payment_may_go};
+pub use money::{amount_text, is_currency};
+pub use order_event::{Item, OrderEvent, OrderState};
+pub use payment_event::{PaymentEvent, PaymentMethod, PaymentState};
+pub use phone::{OrderContact, Phone};
+pub use sms::{Draft, SmsRequest, draft};
+pub use status::{OrderDetails, OrderStatus, PaymentDetails, TRANSITIONS_MAX, Transition};
+
+/// Milliseconds since the Unix epoch (Avro `timestamp-millis`).
+pub type Millis = i64;
