@@ -87,9 +87,8 @@ where
         A: Fn(&KO, VO, T) -> RA + Function,
         S: Fn(&KO, VO, T) -> RS + Function,
     {
-        let add = move |key: &KO, value: VO, before: Option<T>| {
-            adder(key, value, before.unwrap_or_else(&initializer)).into()
-        };
+        let add =
+            move |key: &KO, value: VO, before: Option<T>| adder(key, value, before.unwrap_or_else(&initializer)).into();
         let subtract = move |key: &KO, value: VO, before: T| subtractor(key, value, before).into();
         self.fold("KTABLE-AGGREGATE-", add, subtract, values, materialized)
     }

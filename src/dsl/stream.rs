@@ -294,7 +294,10 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     }
 
     /// Groups by the key; aggregations follow. Null keys and null values are dropped by the aggregation.
-    pub fn group_by_key<GK, GV, KS, VS>(self, grouped: Grouped<GK, GV, KS, VS>) -> KGroupedStream<K, V, P, GK, GV, KS, VS>
+    pub fn group_by_key<GK, GV, KS, VS>(
+        self,
+        grouped: Grouped<GK, GV, KS, VS>,
+    ) -> KGroupedStream<K, V, P, GK, GV, KS, VS>
     where
         K: Nullable<GK>,
         V: Nullable<GV>,

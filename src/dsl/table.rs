@@ -271,7 +271,12 @@ where
 impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     /// Reads the stream as a table of upserts; a null value deletes, a null key is dropped. Repartitions first when
     /// the key changed.
-    pub fn to_table<TK, TV, KS, VS>(mut self, keys: KS, values: VS, materialized: Materialized<TK, TV>) -> KTable<TK, TV>
+    pub fn to_table<TK, TV, KS, VS>(
+        mut self,
+        keys: KS,
+        values: VS,
+        materialized: Materialized<TK, TV>,
+    ) -> KTable<TK, TV>
     where
         K: Nullable<TK>,
         V: Nullable<TV>,

@@ -23,7 +23,12 @@ enum Kind {
 
 impl Kind {
     /// The joined value of two rows, where this kind has one.
-    fn join<L, R, O>(self, left: Option<&L>, right: Option<&R>, joiner: impl Fn(Option<&L>, Option<&R>) -> O) -> Option<O> {
+    fn join<L, R, O>(
+        self,
+        left: Option<&L>,
+        right: Option<&R>,
+        joiner: impl Fn(Option<&L>, Option<&R>) -> O,
+    ) -> Option<O> {
         let exists = match self {
             Self::Inner => left.is_some() && right.is_some(),
             Self::Left => left.is_some(),
@@ -157,9 +162,11 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
             down: FanIn(w.shared(merge, |w| merger(w))),
         });
         let rows: SharedRows<K, VO> = match (store, keep) {
-            (Some(store), Some(Keep { keys, values, .. })) => {
-                Rc::new(JoinedAndKept { stored: Stored { node: merge, keys, values, kept: Kept::Always(store) }, left: self.rows, right: Rc::clone(&other.rows) })
-            }
+            (Some(store), Some(Keep { keys, values, .. })) => Rc::new(JoinedAndKept {
+                stored: Stored { node: merge, keys, values, kept: Kept::Always(store) },
+                left: self.rows,
+                right: Rc::clone(&other.rows),
+            }),
             _ => Rc::new(Joined { node: merge, kind, left: self.rows, right: Rc::clone(&other.rows), joiner }),
         };
         KTable::new(builder, merge, sources, seam, rows)
@@ -196,9 +203,9 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let this = build.processor(&this_name, &[self.node]);
         let that = build.processor(&that_name, &[other.node]);
         let merge = build.processor(&merge_name, &[this, that]);
-        let store = keep.zip(store_name).map(|(keep, name)| {
-            build.own_store(merge, &name, &keep.keys, &keep.values, &keep.materialized)
-        });
+        let store = keep
+            .zip(store_name)
+            .map(|(keep, name)| build.own_store(merge, &name, &keep.keys, &keep.values, &keep.materialized));
         right.iter().for_each(|store| build.connect(this, *store));
         left.iter().for_each(|store| build.connect(that, *store));
         (merge, store)
@@ -335,7 +342,12 @@ struct Joined<K, L, R, F> {
 }
 
 /// Asks both sides of a join, then the join itself, to send old values.
-fn both_send_old_values<K, L, R>(build: &mut Build, node: NodeId, left: &SharedRows<K, L>, right: &SharedRows<K, R>) -> bool {
+fn both_send_old_values<K, L, R>(
+    build: &mut Build,
+    node: NodeId,
+    left: &SharedRows<K, L>,
+    right: &SharedRows<K, R>,
+) -> bool {
     left.send_old_values(build, true);
     right.send_old_values(build, true);
     build.old_values.insert(node);
