@@ -239,7 +239,7 @@ fn build_order(nodes: &[RecordedNode]) -> Vec<NodeId> {
             }
         }
     }
-    debug_assert_eq!(order.len(), nodes.len(), "every node waits for earlier nodes only");
+    assert_eq!(order.len(), nodes.len(), "every node waits for earlier nodes only");
     order
 }
 

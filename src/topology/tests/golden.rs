@@ -4,7 +4,7 @@ use super::recorder::Materialized::{As, No, Unnamed};
 use super::recorder::Recorder;
 use crate::topology::StoreId;
 
-fn check(file: &str, record: impl FnOnce(&mut Recorder)) {
+pub fn check(file: &str, record: impl FnOnce(&mut Recorder)) {
     let path = format!("{}/src/topology/testdata/{file}.txt", env!("CARGO_MANIFEST_DIR"));
     let golden = std::fs::read_to_string(&path).unwrap();
     let (java, expected) = golden.split_once('\n').unwrap();
@@ -13,10 +13,6 @@ fn check(file: &str, record: impl FnOnce(&mut Recorder)) {
     assert_eq!(recorder.build().describe(), expected, "{file}: {java}");
 }
 
-const FILTER: &str = "KTABLE-FILTER-";
-const MAP_VALUES: &str = "KTABLE-MAPVALUES-";
-const JOIN: &str = "KSTREAM-JOIN-";
-const LEFT_JOIN: &str = "KSTREAM-LEFTJOIN-";
 const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
 
 #[test]
@@ -162,7 +158,7 @@ fn counts_without_repartition() {
             let s = r.stream(&["in"], None);
             let mut grouped = r.group_by_key(&s, None);
             let table = r.count(&mut grouped, materialized);
-            let s = r.to_stream(&table, None);
+            let s = r.table_stream(&table, None);
             r.to(&s, "out");
         });
     }
@@ -179,7 +175,7 @@ fn counts_with_repartition() {
         let s = r.stream(&["in"], None);
         let mut grouped = r.group_by(&s, None);
         let table = r.count(&mut grouped, No);
-        let s = r.to_stream(&table, None);
+        let s = r.table_stream(&table, None);
         r.to(&s, "out");
     });
     check("group_by_count_store", |r| {
@@ -191,7 +187,7 @@ fn counts_with_repartition() {
         let s = r.stream(&["in"], None);
         let mut grouped = r.group_by(&s, Some("by-value"));
         let table = r.count(&mut grouped, As("counts"));
-        let s = r.to_stream(&table, None);
+        let s = r.table_stream(&table, None);
         r.to(&s, "out");
     });
 }
@@ -203,7 +199,7 @@ fn reduce_and_aggregate() {
         let s = r.then(&s, "KSTREAM-MAP-", None);
         let mut grouped = r.group_by_key(&s, None);
         let table = r.reduce(&mut grouped);
-        let s = r.to_stream(&table, None);
+        let s = r.table_stream(&table, None);
         r.to(&s, "out");
     });
     check("aggregate_reduce", |r| {
@@ -227,170 +223,23 @@ fn one_grouping_aggregated_twice() {
         let s = r.stream(&["in"], None);
         let mut grouped = r.group_by(&s, Some("g"));
         let table = r.count(&mut grouped, No);
-        let x = r.to_stream(&table, None);
+        let x = r.table_stream(&table, None);
         r.to(&x, "x");
         let other = r.stream(&["other"], None);
         let mut other = r.group_by(&other, None);
         r.count(&mut other, No);
         let table = r.reduce(&mut grouped);
-        let y = r.to_stream(&table, None);
+        let y = r.table_stream(&table, None);
         r.to(&y, "y");
     });
     check("grouped_reuse_downstream", |r| {
         let s = r.stream(&["in"], None);
         let mut grouped = r.group_by(&s, Some("g"));
         let table = r.count(&mut grouped, No);
-        let s = r.to_stream(&table, None);
+        let s = r.table_stream(&table, None);
         let mut again = r.group_by(&s, None);
         r.count(&mut again, No);
         r.reduce(&mut grouped);
-    });
-}
-
-#[test]
-fn tables() {
-    check("table_unmaterialized", |r| {
-        let table = r.table("users", None, No);
-        let s = r.to_stream(&table, None);
-        r.to(&s, "out");
-    });
-    check("table_materialized", |r| {
-        let table = r.table("users", None, As("users-store"));
-        let s = r.to_stream(&table, None);
-        r.to(&s, "out");
-    });
-    check("table_named", |r| {
-        let table = r.table("users", Some("people"), No);
-        let s = r.to_stream(&table, Some("changes"));
-        r.to(&s, "out");
-    });
-    check("table_operators", |r| {
-        let mut table = r.table("users", None, No);
-        for (prefix, materialized) in [(FILTER, No), (MAP_VALUES, No), (FILTER, As("active")), (MAP_VALUES, Unnamed)] {
-            table = r.table_then(&table, prefix, materialized);
-        }
-        let s = r.to_stream(&table, None);
-        r.to(&s, "out");
-    });
-}
-
-#[test]
-fn grouped_tables() {
-    const AGGREGATE: &str = "KTABLE-AGGREGATE-";
-    const REDUCE: &str = "KTABLE-REDUCE-";
-    check("table_group_by_aggregate", |r| {
-        let table = r.table("users", None, No);
-        let mut grouped = r.group_table(&table, None);
-        let table = r.aggregate_table(&mut grouped, AGGREGATE, None, As("by-city"));
-        let s = r.to_stream(&table, None);
-        r.to(&s, "out");
-    });
-    check("table_group_by_reduce_count", |r| {
-        let table = r.table("users", None, No);
-        let table = r.table_then(&table, MAP_VALUES, No);
-        let mut grouped = r.group_table(&table, None);
-        r.aggregate_table(&mut grouped, REDUCE, None, No);
-        r.aggregate_table(&mut grouped, AGGREGATE, Some("tally"), No);
-    });
-    check("table_group_by_named_reuse", |r| {
-        let table = r.table("users", None, No);
-        let mut grouped = r.group_table(&table, Some("g"));
-        r.aggregate_table(&mut grouped, AGGREGATE, None, No);
-        r.aggregate_table(&mut grouped, REDUCE, None, No);
-    });
-}
-
-#[test]
-fn stream_to_table() {
-    check("to_table", |r| {
-        let s = r.stream(&["in"], None);
-        let table = r.to_table(&s, None, No);
-        let s = r.to_stream(&table, None);
-        r.to(&s, "out");
-        let s = r.stream(&["b"], None);
-        let s = r.select_key(&s);
-        let table = r.to_table(&s, None, As("tab"));
-        let s = r.to_stream(&table, None);
-        r.to(&s, "out2");
-    });
-    check("to_table_named_repartition", |r| {
-        let s = r.stream(&["in"], None);
-        let s = r.select_key(&s);
-        let table = r.to_table(&s, Some("latest"), No);
-        r.table_then(&table, FILTER, As("live"));
-    });
-}
-
-#[test]
-fn stream_table_joins() {
-    check("stream_table_join", |r| {
-        let table = r.table("users", None, No);
-        let mut s = r.stream(&["orders"], None);
-        let joined = r.join_table(&mut s, &table, JOIN, None);
-        r.to(&joined, "out");
-    });
-    check("stream_table_left_join_repartition", |r| {
-        let table = r.table("users", None, As("u"));
-        let s = r.stream(&["orders"], None);
-        let mut s = r.select_key(&s);
-        let joined = r.join_table(&mut s, &table, LEFT_JOIN, None);
-        r.to(&joined, "out");
-    });
-    check("stream_table_join_named", |r| {
-        let s = r.stream(&["orders"], None);
-        let mut s = r.select_key(&s);
-        let table = r.table("users", None, No);
-        let table = r.table_then(&table, MAP_VALUES, No);
-        let joined = r.join_table(&mut s, &table, JOIN, Some("enrich"));
-        r.to(&joined, "out");
-    });
-    check("stream_table_join_twice", |r| {
-        let s = r.stream(&["orders"], None);
-        let mut s = r.select_key(&s);
-        let users = r.table("users", None, No);
-        let joined = r.join_table(&mut s, &users, JOIN, None);
-        r.to(&joined, "x");
-        let shops = r.table("shops", None, No);
-        let joined = r.join_table(&mut s, &shops, LEFT_JOIN, None);
-        r.to(&joined, "y");
-    });
-    check("stream_aggregate_join", |r| {
-        let mut s = r.stream(&["in"], None);
-        let mut grouped = r.group_by(&s, None);
-        let table = r.count(&mut grouped, No);
-        let joined = r.join_table(&mut s, &table, JOIN, None);
-        r.to(&joined, "out");
-    });
-}
-
-#[test]
-fn table_table_joins() {
-    for (file, materialized) in [("table_table_join", No), ("table_table_left_join_store", As("joined"))] {
-        check(file, |r| {
-            let (a, b) = (r.table("a", None, No), r.table("b", None, No));
-            let joined = r.join_tables(&a, &b, None, materialized);
-            let s = r.to_stream(&joined, None);
-            r.to(&s, "out");
-        });
-    }
-    check("table_table_outer_join_chain", |r| {
-        let (a, b) = (r.table("a", None, No), r.table("b", None, No));
-        let joined = r.join_tables(&a, &b, Some("first"), No);
-        let c = r.table("c", None, No);
-        let c = r.table_then(&c, FILTER, No);
-        let joined = r.join_tables(&joined, &c, None, No);
-        let d = r.table("d", None, As("d-store"));
-        let joined = r.join_tables(&joined, &d, None, No);
-        let s = r.to_stream(&joined, None);
-        r.to(&s, "out");
-    });
-    check("table_table_join_materialized_unnamed", |r| {
-        let (a, b) = (r.table("a", None, No), r.table("b", None, No));
-        r.join_tables(&a, &b, None, Unnamed);
-    });
-    check("table_self_join", |r| {
-        let a = r.table("a", None, No);
-        r.join_tables(&a, &a, None, No);
     });
 }
 
@@ -456,11 +305,11 @@ fn several_sub_topologies() {
         let by_shop = r.select_key(&orders);
         let mut by_shop = r.group_by_key(&by_shop, None);
         let shops = r.aggregate(&mut by_shop, AGGREGATE, As("per-shop"));
-        let counts = r.to_stream(&customers, None);
+        let counts = r.table_stream(&customers, None);
         let mut counts = r.group_by(&counts, None);
         r.count(&mut counts, As("counts-of-counts"));
         let joined = r.join_tables(&customers, &shops, None, No);
-        let joined = r.to_stream(&joined, None);
+        let joined = r.table_stream(&joined, None);
         r.to(&joined, "joined");
     });
 }

@@ -3,6 +3,7 @@
 
 mod errors;
 mod golden;
+mod golden_tables;
 mod partitions;
 mod recorder;
 mod shape;

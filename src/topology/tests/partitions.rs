@@ -49,7 +49,7 @@ fn a_repartition_topic_takes_the_largest_count_upstream() {
     let merged = r.merge(&a, &b);
     let mut grouped = r.group_by(&merged, Some("first"));
     let table = r.count(&mut grouped, As("one"));
-    let s = r.to_stream(&table, None);
+    let s = r.table_stream(&table, None);
     let mut grouped = r.group_by(&s, Some("second"));
     r.count(&mut grouped, As("two"));
     let plan = plan(&r, &[("a", 4), ("b", 6)]).unwrap();
@@ -63,6 +63,18 @@ fn a_repartition_topic_takes_the_largest_count_upstream() {
         ]
     );
     assert_eq!(plan.tasks.len(), 18);
+}
+
+/// Kafka settles on the first count it happens to find here; ours does not depend on an order.
+#[test]
+fn a_larger_count_that_is_found_later_still_counts() {
+    let mut r = Recorder::default();
+    let (a, b) = (r.stream(&["a"], None), r.stream(&["b"], None));
+    let b = r.repartition(&b, Some("upstream"), None);
+    let merged = r.merge(&a, &b);
+    r.repartition(&merged, Some("downstream"), None);
+    let plan = plan(&r, &[("a", 2), ("b", 8)]).unwrap();
+    assert_eq!(topics(&plan), [("app-upstream-repartition", 8), ("app-downstream-repartition", 8)]);
 }
 
 #[test]
@@ -124,7 +136,7 @@ fn join_of_repartitions(left: Option<i32>) -> Recorder {
     let [left, right] = [("a", left), ("b", None)].map(|(topic, partitions)| {
         let s = r.stream(&[topic], None);
         let s = r.repartition(&s, Some(&format!("by-{topic}")), partitions);
-        r.to_table(&s, None, No)
+        r.stream_table(&s, None, No)
     });
     r.join_tables(&left, &right, None, No);
     r

@@ -226,7 +226,7 @@ impl Recorder {
         Table { node, sources: parent.sources, getter: Getter::Own(self.own_store(node, &store)) }
     }
 
-    pub fn to_table(&mut self, stream: &Stream, name: Name, materialized: Materialized) -> Table {
+    pub fn stream_table(&mut self, stream: &Stream, name: Name, materialized: Materialized) -> Table {
         let name = self.name("KSTREAM-TOTABLE-", name);
         let store = self.store_name("KSTREAM-TOTABLE-", materialized);
         let mut parent = stream.clone();
@@ -252,7 +252,7 @@ impl Recorder {
         Table { node, sources: table.sources.clone(), getter }
     }
 
-    pub fn to_stream(&mut self, table: &Table, name: Name) -> Stream {
+    pub fn table_stream(&mut self, table: &Table, name: Name) -> Stream {
         let name = self.name("KTABLE-TOSTREAM-", name);
         let node = self.0.add_processor(&name, &[table.node]).unwrap();
         Stream { node, sources: table.sources.clone(), rekeyed: false, join_repartition: None }
