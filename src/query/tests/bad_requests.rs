@@ -1,4 +1,5 @@
-use axum::http::header;
+use axum::http::{Uri, header};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -133,4 +134,26 @@ async fn a_forged_marker_only_keeps_a_request_from_being_forwarded() {
     world.table(|table| table.instances.push(instance("b", Some("127.0.0.1:1".into()))));
     world.owned_by(TaskId::new(0, partition_of(b"o-1", PARTITIONS)), 1);
     assert_eq!(marked("o-1").await.problem(), (421, "not-here".into()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn no_target_is_answered_by_a_failure(
+        start in prop::sample::select(vec![
+            "/", "/v1/", "/v1/views/orders?", "/v1/views/orders/", "/v1/views/orders/o-1?", "/v1/views/numbers/", "/v1/views/numbers?",
+            "/v1/views/orders?cursor=", "/v1/views/orders/o-1?min_position=", "/v1/views/orders?limit=",
+        ]),
+        rest in "([!-~]|%[0-9a-f]{2}|order\\.events-[0-9]|limit=|&|=|/){0,30}",
+    ) {
+        let target = format!("{start}{rest}");
+        prop_assume!(target.parse::<Uri>().is_ok());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(world().get(&target));
+        // 503: the view of numbers has no owner here.
+        prop_assert!(answer.status.as_u16() < 500 || answer.status == 503, "{} {}", target, answer.text);
+        if !answer.status.is_success() {
+            answer.problem();
+        }
+    }
 }

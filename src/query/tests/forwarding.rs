@@ -99,7 +99,10 @@ async fn tables_that_disagree_do_not_loop() {
 #[tokio::test]
 async fn a_dead_owner_is_503_and_a_standby_helps_only_who_allows_it() {
     let cluster = Cluster::start(&["a", "dead", "c"]);
-    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Bound but not listening: the port stays ours and refuses connections.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = socket.local_addr().unwrap();
     let task = TaskId::new(0, 1);
     cluster.worlds[0].owned_by(task, 1).table(|table| {
         table.instances[1].endpoint = Some(dead.to_string());
