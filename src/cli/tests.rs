@@ -257,13 +257,53 @@ fn the_effective_configuration_reads_back() {
 
 #[test]
 fn the_flag_typed_last_wins() {
-    let arguments = ["app", "config", "--set", "http.bind=127.0.0.1:1", "--http-bind", "127.0.0.1:2", "--config", "f"];
-    let Command::Config(options) = parse("app", "about", &arguments.map(str::to_owned)).unwrap().command else {
-        panic!("config")
+    let bind = |first: &str, second: &str| {
+        let arguments = ["app", "config", "--config", "f", first, second].map(str::to_owned);
+        let Command::Config(options) = parse("app", "about", &arguments).unwrap().command else { panic!("config") };
+        assert_eq!(options.file.as_deref(), Some("f"));
+        let inputs = Inputs { file: file(LEAST), flags: options.flags, ..Inputs::default() };
+        accept(&inputs).settings.http.bind.port()
     };
-    assert_eq!(options.file.as_deref(), Some("f"));
-    let inputs = Inputs { file: file(LEAST), flags: options.flags, ..Inputs::default() };
-    assert_eq!(accept(&inputs).settings.http.bind, "127.0.0.1:2".parse().unwrap());
+    assert_eq!(bind("--set=http.bind=127.0.0.1:1", "--http-bind=127.0.0.1:2"), 2);
+    assert_eq!(bind("--http-bind=127.0.0.1:2", "--set=http.bind=127.0.0.1:1"), 1);
+}
+
+/// Whatever the inputs are: settings or mistakes, never a panic.
+#[test]
+fn random_inputs_do_no_harm() {
+    use proptest::prelude::*;
+    let path = || {
+        let known = KEYS.iter().map(|key| key.path.to_owned()).collect::<Vec<_>>();
+        prop_oneof![prop::sample::select(known), "[a-z.]{0,12}", "kafka\\.common\\.[a-z.]{0,5}", any::<String>()]
+    };
+    let value = || prop_oneof!["-?[0-9]{1,20}", "[a-z0-9.:/,@\\[\\]-]{0,12}", any::<String>()];
+    let toml = prop_oneof![
+        Just("1".to_owned()),
+        Just("[1]".into()),
+        Just("{a = 1}".into()),
+        Just("1979-05-27".into()),
+        value()
+    ];
+    let lines = prop::collection::vec((path(), toml), 0..4);
+    let variables = prop::collection::vec((path(), value()), 0..3);
+    let flags = prop::collection::vec((path(), value()), 0..3);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let check = |(lines, variables, flags): (Vec<(String, String)>, Vec<(String, String)>, Vec<(String, String)>)| {
+        let text: String = lines.iter().map(|(path, value)| format!("{path} = {value}\n")).collect();
+        let inputs = Inputs {
+            file: file(&text),
+            variables: variables.iter().map(|(path, value)| (variable(path), value.clone())).collect(),
+            flags: flags.iter().map(|(path, value)| set(path, value)).collect(),
+        };
+        match load(&inputs, &|_| Vec::new()) {
+            Ok(loaded) => prop_assert!(!loaded.settings.application.id.is_empty()),
+            Err(problems) => {
+                prop_assert!(problems.iter().all(|problem| !problem.place.is_empty() && !problem.what.is_empty()))
+            }
+        }
+        Ok(())
+    };
+    runner.run(&(lines, variables, flags), check).unwrap();
 }
 
 #[test]

@@ -187,6 +187,14 @@ fn lengths_beyond_the_record_are_malformed_and_allocate_nothing() {
         assert_eq!(reason(nulls.deserialize("t", Some(&framed(4, number)))), "malformed");
         assert_eq!(reason(map.deserialize("t", Some(&framed(5, number)))), "malformed");
     }
+    // A million items that take no byte, and the end.
+    let mut million = Vec::new();
+    super::transcode::put_varint(1_000_000, &mut million);
+    million.push(0);
+    assert_eq!(reason(nulls.deserialize("t", Some(&framed(4, &million)))), "malformed");
+    stub.put(6, r#"["int", {"type": "array", "items": "null"}]"#);
+    let planned = [&[2], &million[..]].concat();
+    assert_eq!(reason(nulls.deserialize("t", Some(&framed(6, &planned)))), "malformed");
 }
 
 #[test]
