@@ -268,6 +268,8 @@ fn the_flag_typed_last_wins() {
     assert_eq!(bind("--http-bind=127.0.0.1:2", "--set=http.bind=127.0.0.1:1"), 1);
 }
 
+type Pairs = Vec<(String, String)>;
+
 /// Whatever the inputs are: settings or mistakes, never a panic.
 #[test]
 fn random_inputs_do_no_harm() {
@@ -288,7 +290,7 @@ fn random_inputs_do_no_harm() {
     let variables = prop::collection::vec((path(), value()), 0..3);
     let flags = prop::collection::vec((path(), value()), 0..3);
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let check = |(lines, variables, flags): (Vec<(String, String)>, Vec<(String, String)>, Vec<(String, String)>)| {
+    let check = |(lines, variables, flags): (Pairs, Pairs, Pairs)| {
         let text: String = lines.iter().map(|(path, value)| format!("{path} = {value}\n")).collect();
         let inputs = Inputs {
             file: file(&text),
