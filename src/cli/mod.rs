@@ -1,1 +1,30 @@
 //! The command line and the configuration of every application.
+//!
+//! One table of [`keys`](Key) drives parsing, names in the environment, flags, help and documentation. Nothing here
+//! starts anything: [`load`] returns settings, or every mistake at once.
+
+mod arguments;
+mod environment;
+mod exit;
+mod key;
+mod kind;
+mod layer;
+mod load;
+mod problem;
+mod rule;
+mod settings;
+mod show;
+
+#[cfg(test)]
+mod tests;
+
+pub use arguments::{Arguments, Command, Options, Usage, parse};
+pub use environment::{arguments, variables};
+pub use exit::{DATA, IO, OK, SOFTWARE, TEMPORARY, UNAVAILABLE, USAGE};
+pub use key::{KEYS, Key, PASSTHROUGH, Section};
+pub use kind::Kind;
+pub use layer::{Inputs, Source};
+pub use load::{Entry, Loaded, load};
+pub use problem::{Problem, report};
+pub use settings::{Application, BadRecords, Credentials, Group, Http, Kafka, Log, LogFormat, Registry, Settings};
+pub use show::{effective, table};

@@ -183,6 +183,14 @@ impl Task {
         self.spare.pop().unwrap_or_default()
     }
 
+    /// Takes an unused batch back.
+    pub fn keep_batch(&mut self, mut batch: SourceBatch) {
+        if self.spare.len() < SPARE_BATCHES {
+            batch.clear();
+            self.spare.push(batch);
+        }
+    }
+
     /// Processes at most `budget` records, each to the end of its chain.
     ///
     /// Stops early when no record may be taken. A fault other than an undecodable record under a policy is returned:
@@ -243,11 +251,8 @@ impl Task {
             Err(fault) => return Err(fault),
         }
         self.uncommitted = true;
-        if let Some(mut emptied) = self.queues[index].advance()
-            && self.spare.len() < SPARE_BATCHES
-        {
-            emptied.clear();
-            self.spare.push(emptied);
+        if let Some(emptied) = self.queues[index].advance() {
+            self.keep_batch(emptied);
         }
         self.punctuate_due(PunctuationType::StreamTime)?;
         Ok(true)

@@ -99,11 +99,15 @@ fn failure(error: &SRCError) -> Failure {
     match raw.map(|raw| (raw.error_code, raw.message.as_str())) {
         Some((SCHEMA_NOT_FOUND, _)) => Failure::Unknown,
         Some((409 | 422 | 40900..=40999 | 42200..=42299, message)) => Failure::Refused(shorten(message)),
-        _ => Failure::Unavailable(shorten(&match &error.cause {
-            Some(cause) => format!("{}: {cause}", error.error),
-            None => error.error.clone(),
-        })),
+        _ => Failure::Unavailable(shorten(&chain(error))),
     }
+}
+
+/// The error with its causes: the outermost says only that a request failed.
+fn chain(error: &SRCError) -> String {
+    let first = std::error::Error::source(error);
+    let causes = std::iter::successors(first, |cause| cause.source());
+    causes.fold(error.error.clone(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A registry may answer with pages of text.

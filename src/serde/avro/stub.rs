@@ -91,7 +91,12 @@ impl Stub {
 }
 
 fn serve(stream: TcpStream, content: &Mutex<Content>) {
+    const TLS_HANDSHAKE: u8 = 0x16;
     let mut reader = BufReader::new(stream);
+    if reader.fill_buf().is_ok_and(|bytes| bytes.first() == Some(&TLS_HANDSHAKE)) {
+        let _ = reader.get_mut().write_all(b"this is no TLS");
+        return;
+    }
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).unwrap_or(0) == 0 {

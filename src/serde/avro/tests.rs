@@ -187,6 +187,14 @@ fn lengths_beyond_the_record_are_malformed_and_allocate_nothing() {
         assert_eq!(reason(nulls.deserialize("t", Some(&framed(4, number)))), "malformed");
         assert_eq!(reason(map.deserialize("t", Some(&framed(5, number)))), "malformed");
     }
+    // A million items that take no byte, and the end.
+    let mut million = Vec::new();
+    super::transcode::put_varint(1_000_000, &mut million);
+    million.push(0);
+    assert_eq!(reason(nulls.deserialize("t", Some(&framed(4, &million)))), "malformed");
+    stub.put(6, r#"["int", {"type": "array", "items": "null"}]"#);
+    let planned = [&[2], &million[..]].concat();
+    assert_eq!(reason(nulls.deserialize("t", Some(&framed(6, &planned)))), "malformed");
 }
 
 #[test]
@@ -267,7 +275,18 @@ fn no_registry_at_all_is_unavailable() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let serde: AvroSerde<Order> = stub.serde(ORDER);
-    assert_eq!(reason(serde.deserialize("t", Some(&framed(1, &datum())))), "registry_unavailable");
+    let error = serde.deserialize("t", Some(&framed(1, &datum()))).unwrap_err();
+    assert!(error.is_retriable() && error.to_string().contains("Connection refused"), "{error}");
+}
+
+#[test]
+fn a_registry_behind_tls_can_be_asked() {
+    let mut stub = Stub::start();
+    stub.url = stub.url.replace("http://", "https://");
+    let serde: AvroSerde<Order> = stub.serde(ORDER);
+    let error = serde.prepare("t").unwrap_err();
+    // The stub answers in plain text, so the handshake fails; without TLS in the build there would be none.
+    assert!(error.to_string().contains("SSL routines"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,140 @@
+//! Executes one commit of a stream thread: what `group::Commit` decides, done with the thread's producer, the
+//! coordinator and the tasks' stores.
+
+use std::time::Duration;
+
+use super::coordination::OffsetCommits;
+use super::events::ReleaseCause;
+use super::stream_thread::{StreamThread, ThreadError};
+use crate::group::{Commit, CommitAction, CommitEvent, CommitMetadata, OffsetToCommit, Outcome, Recovery, Refusal};
+use crate::types::{Offset, TaskId, TopicPartition};
+use crate::wire::{self, ErrorKind};
+
+/// How long acknowledgements may take; the client gives records up after its own `message.timeout.ms`.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long offsets are repeated (Kafka Streams' `task.timeout.ms`).
+const OFFSETS_TIMEOUT_MS: u64 = 300_000;
+/// Longest sleep between looks at a commit that waits to be repeated.
+const REPEAT_WAIT: Duration = Duration::from_millis(50);
+
+/// A commit that failed, and what must happen.
+pub(super) struct CommitFailure {
+    pub(super) reason: String,
+    pub(super) retire_producer: bool,
+    lost: bool,
+}
+
+impl CommitFailure {
+    /// What the tasks of the thread are told to do.
+    pub(super) fn cause(&self) -> ReleaseCause {
+        if self.lost { ReleaseCause::Told } else { ReleaseCause::Reopen { reason: self.reason.clone() } }
+    }
+}
+
+/// Commits every task of the thread that has something to commit; returns whether any had.
+pub(super) fn execute(thread: &mut StreamThread) -> Result<bool, CommitFailure> {
+    let dirty: Vec<TaskId> = thread.tasks.iter().filter(|(_, t)| t.task.is_dirty()).map(|(id, _)| *id).collect();
+    if dirty.is_empty() {
+        return Ok(false);
+    }
+    let offsets = dirty.iter().flat_map(|id| thread.tasks[id].task.input_positions()).map(offset_to_commit).collect();
+    let clock = thread.setup.clock;
+    let seed = thread.setup.index as u64;
+    let mut execution = Execution { thread, acknowledged: Vec::new(), reason: String::new() };
+    let mut commit = Commit::new(clock.tick(), dirty, offsets, OFFSETS_TIMEOUT_MS, seed);
+    loop {
+        while let Some(action) = commit.poll(clock.tick()) {
+            let event = execution.act(action);
+            commit.handle(clock.tick(), event);
+        }
+        match commit.outcome() {
+            Outcome::Done => return Ok(true),
+            Outcome::Failed(recovery) => return Err(execution.failure(recovery)),
+            Outcome::Pending => {
+                execution.thread.consumer.wait(REPEAT_WAIT);
+                execution.thread.setup.heartbeat.beat(std::time::Instant::now());
+                if execution.thread.setup.offsets.is_lost() {
+                    commit.handle(clock.tick(), CommitEvent::Lost);
+                }
+            }
+        }
+    }
+}
+
+fn offset_to_commit(position: crate::task::InputPosition) -> OffsetToCommit {
+    let metadata = CommitMetadata { partition_time: position.partition_time, ..CommitMetadata::default() };
+    OffsetToCommit {
+        partition: position.partition,
+        offset: position.offset,
+        leader_epoch: position.leader_epoch,
+        metadata: metadata.encode(),
+    }
+}
+
+struct Execution<'a> {
+    thread: &'a mut StreamThread,
+    acknowledged: Vec<(TopicPartition, Offset)>,
+    reason: String,
+}
+
+impl Execution<'_> {
+    fn act(&mut self, action: CommitAction) -> CommitEvent {
+        match action {
+            CommitAction::Flush => CommitEvent::Flushed(self.flush()),
+            CommitAction::CommitOffsets(offsets) => {
+                let committed = self.thread.setup.offsets.commit(&offsets);
+                CommitEvent::OffsetsCommitted(committed.map_err(|(refusal, reason)| self.because(refusal, reason)))
+            }
+            CommitAction::Apply(tasks) => CommitEvent::Applied(self.apply(&tasks)),
+        }
+    }
+
+    fn because(&mut self, refusal: Refusal, reason: String) -> Refusal {
+        self.reason = reason;
+        refusal
+    }
+
+    fn flush(&mut self) -> Result<(), Refusal> {
+        let StreamThread { tasks, producer, setup, .. } = &mut *self.thread;
+        for running in tasks.values_mut() {
+            if let Err(ThreadError::Wire(error)) = running.send(&mut **producer, &setup.metrics) {
+                return Err(self.because(refusal(error.kind), error.to_string()));
+            }
+        }
+        match producer.flush(FLUSH_TIMEOUT) {
+            Ok(acknowledged) => {
+                self.acknowledged = acknowledged.into_iter().map(|ack| (ack.partition, ack.next_offset)).collect();
+                Ok(())
+            }
+            Err(error) => Err(self.because(refusal(error.kind), error.to_string())),
+        }
+    }
+
+    fn apply(&mut self, tasks: &[TaskId]) -> Result<(), TaskId> {
+        for id in tasks {
+            let Some(running) = self.thread.tasks.get_mut(id) else { continue };
+            if let Err(fault) = running.task.committed(&self.acknowledged) {
+                self.reason = format!("task {id}: {fault}");
+                return Err(*id);
+            }
+            running.committed();
+        }
+        Ok(())
+    }
+
+    fn failure(self, recovery: Recovery) -> CommitFailure {
+        CommitFailure {
+            reason: self.reason,
+            retire_producer: matches!(recovery, Recovery::RetireProducer),
+            lost: matches!(recovery, Recovery::Lose),
+        }
+    }
+}
+
+fn refusal(kind: wire::ErrorKind) -> Refusal {
+    match kind {
+        ErrorKind::Retriable => Refusal::Retriable,
+        ErrorKind::Fenced => Refusal::Fenced,
+        ErrorKind::Fatal => Refusal::Fatal,
+    }
+}

@@ -1,0 +1,59 @@
+//! How far each task is, as readers see it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use thalweg_state::{Position, StoreIndex, StoreSpec};
+
+use crate::query::{InputProgress, StoreProgress, TaskProgress};
+use crate::task::Task;
+use crate::types::{Offset, TopicPartition};
+
+/// The progress of one task, shared by whoever works on it and the readers.
+pub(super) type ProgressCell = Arc<ArcSwap<TaskProgress>>;
+
+/// Publishes how far a restore is.
+pub(super) fn restoring(
+    cell: &ProgressCell,
+    stores: &[StoreSpec],
+    positions: Vec<(StoreIndex, TopicPartition, Offset, Offset)>,
+) {
+    let store = |(index, partition, position, end): (StoreIndex, TopicPartition, Offset, Offset)| StoreProgress {
+        store: stores[index].name.clone(),
+        changelog: Some(partition),
+        position,
+        end: Some(end),
+        bytes: None,
+    };
+    cell.store(Arc::new(TaskProgress { stores: positions.into_iter().map(store).collect(), ..TaskProgress::default() }));
+}
+
+/// Publishes how far a running task is. An active store is at the end of its changelog by definition.
+pub(super) fn running(
+    cell: &ProgressCell,
+    thread: &str,
+    task: &Task,
+    changelogs: &[(String, Option<TopicPartition>)],
+    ends: &[Option<Offset>],
+    last_commit: Option<Instant>,
+) {
+    let position: &Position = task.state().position();
+    let stores = changelogs.iter().map(|(store, changelog)| {
+        let position = changelog.as_ref().and_then(|partition| position.get(&partition.to_string())).unwrap_or(0);
+        let end = changelog.is_some().then_some(position);
+        StoreProgress { store: store.clone(), changelog: changelog.clone(), position, end, bytes: None }
+    });
+    let inputs = task.input_positions().into_iter().zip(ends).map(|(input, end)| InputProgress {
+        partition: input.partition,
+        position: input.offset,
+        end: *end,
+    });
+    cell.store(Arc::new(TaskProgress {
+        thread: Some(thread.to_owned()),
+        stream_time: task.stream_time(),
+        last_commit,
+        inputs: inputs.collect(),
+        stores: stores.collect(),
+    }));
+}

@@ -1,0 +1,142 @@
+//! A task on its stream thread: its queues are filled, its outbox is drained, its progress is published.
+
+use std::time::{Duration, Instant};
+
+use super::progress::{self, ProgressCell};
+use super::stream_thread::{SEND_TIMEOUT, ThreadError};
+use crate::query::{Metrics, TaskMetrics};
+use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Task};
+use crate::types::{Offset, TopicPartition};
+use crate::wire::{self, Consumer, PartitionEvent, Producer};
+
+/// Records that may wait in one queue; a full queue leaves its partition unread.
+const QUEUE_RECORDS: usize = 2_000;
+/// Records asked for in one read.
+const READ_RECORDS: usize = 1_000;
+/// How long the broker may take to tell the end of a partition.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A task and what belongs to it on this thread.
+pub(super) struct RunningTask {
+    pub(super) task: Task,
+    inputs: Vec<TopicPartition>,
+    /// End offset of each input, as last seen.
+    ends: Vec<Option<Offset>>,
+    changelogs: Vec<(String, Option<TopicPartition>)>,
+    progress: ProgressCell,
+    metrics: TaskMetrics,
+    dropped: Dropped,
+    pub(super) last_commit: Option<Instant>,
+}
+
+impl RunningTask {
+    pub(super) fn new(
+        task: Task,
+        inputs: &[Input],
+        progress: ProgressCell,
+        metrics: TaskMetrics,
+        recipes: &Recipes,
+    ) -> Self {
+        let id = task.id();
+        let stores = &recipes.topology.sub_topologies()[id.subtopology as usize].stores;
+        let changelog = |topic: &String| TopicPartition::new(topic.as_str(), id.partition);
+        Self {
+            inputs: inputs.iter().map(|input| input.partition.clone()).collect(),
+            ends: vec![None; inputs.len()],
+            changelogs: stores
+                .iter()
+                .map(|store| (store.definition.name.clone(), store.changelog_topic.as_ref().map(changelog)))
+                .collect(),
+            progress,
+            metrics,
+            dropped: *task.dropped(),
+            last_commit: None,
+            task,
+        }
+    }
+
+    /// Fills the queues that have room with what has arrived.
+    pub(super) fn fetch(&mut self, consumer: &mut dyn Consumer, metrics: &Metrics) -> Result<(), wire::Error> {
+        for (index, partition) in self.inputs.iter().enumerate() {
+            if self.task.queues()[index].len() >= QUEUE_RECORDS {
+                continue;
+            }
+            let mut batch = self.task.spare_batch();
+            let event = consumer.read(partition, READ_RECORDS, &mut batch)?;
+            if !batch.is_empty() {
+                metrics.consumed(&partition.topic).inc_by(batch.len() as u64);
+                let next = batch.get(batch.len() - 1).offset + 1;
+                self.ends[index] = self.ends[index].filter(|end| *end >= next);
+                self.task.enqueue(index, batch);
+            } else {
+                self.task.keep_batch(batch);
+            }
+            match event {
+                None => {}
+                Some(PartitionEvent::End { offset }) => {
+                    self.ends[index] = Some(offset);
+                    self.task.reached_end(index, offset);
+                }
+                Some(PartitionEvent::OffsetOutOfRange) => reset(consumer, partition, self.task.queues()[index].position())?,
+                Some(PartitionEvent::Failed(reason)) => tracing::warn!(%partition, %reason, "reading an input"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Processes what may be processed; returns how many records that was.
+    pub(super) fn process(&mut self, budget: usize, now: i64) -> Result<usize, Fault> {
+        self.task.punctuate(now)?;
+        let progress = self.task.process(budget, now)?;
+        self.metrics.process.inc_by(progress.records as u64);
+        Ok(progress.records)
+    }
+
+    /// Hands the outbox to the producer.
+    pub(super) fn send(&mut self, producer: &mut dyn Producer, metrics: &Metrics) -> Result<(), ThreadError> {
+        let sent = self.task.outbox().drain(|to, arena| {
+            producer.send(to, arena, SEND_TIMEOUT)?;
+            metrics.produced(&to.topic).inc_by(arena.len() as u64);
+            Ok::<_, wire::Error>(())
+        });
+        Ok(sent?)
+    }
+
+    /// Counts a commit and what was dropped since the last one.
+    pub(super) fn committed(&mut self) {
+        self.last_commit = Some(Instant::now());
+        self.metrics.commits.inc();
+        for reason in DropReason::ALL {
+            let now = self.task.dropped()[reason as usize];
+            let news = now - std::mem::replace(&mut self.dropped[reason as usize], now);
+            if news > 0 {
+                self.metrics.dropped(reason.name(), news);
+            }
+        }
+    }
+
+    /// Asks for the ends of partitions that are not known to be read to their end.
+    pub(super) fn refresh_ends(&mut self, consumer: &mut dyn Consumer) {
+        for (partition, end) in self.inputs.iter().zip(&mut self.ends) {
+            if end.is_none() {
+                *end = consumer.offsets(partition, OFFSETS_TIMEOUT).ok().map(|range| range.end);
+            }
+        }
+    }
+
+    /// Publishes how far the task is.
+    pub(super) fn publish(&mut self, thread: &str) {
+        progress::running(&self.progress, thread, &self.task, &self.changelogs, &self.ends, self.last_commit);
+    }
+}
+
+/// Goes on at the start of the log, the default of Kafka Streams (`auto.offset.reset=earliest`).
+fn reset(consumer: &mut dyn Consumer, partition: &TopicPartition, wanted: Offset) -> Result<(), wire::Error> {
+    let range = consumer.offsets(partition, super::CLOSE_DEADLINE)?;
+    tracing::warn!(
+        %partition, wanted, start = range.start,
+        "the wanted offset is not in the log any more, going on at its start; records in between were not processed"
+    );
+    consumer.unassign(partition)?;
+    consumer.assign(partition, range.start)
+}

@@ -1,0 +1,245 @@
+//! A stream thread: fetch, process, punctuate, commit; it owns its tasks, its consumer and its producer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use thalweg_state::ErrorKind;
+
+use super::clock::Clock;
+use super::commit::{self, CommitFailure, OffsetCommits};
+use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
+use super::running_task::RunningTask;
+use crate::group::{CommitPolicy, Tick, Uncommitted, commit_is_due};
+use crate::query::{Heartbeat, Metrics};
+use crate::task::{Fault, Recipes, Task, TaskOptions};
+use crate::types::TaskId;
+use crate::wire::{self, Consumer, Kafka, Producer};
+
+/// Records of one task processed before the next task has its turn.
+const RECORDS_PER_TURN: usize = 1_000;
+/// How long a turn without work waits for records; also the longest a command waits.
+const IDLE_WAIT: Duration = Duration::from_millis(10);
+/// Outbox bytes of a thread that are handed to the client at once.
+const OUTBOX_BYTES: usize = 256 * 1024;
+/// How long the client may refuse records because its queue is full.
+pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often lags and positions are published.
+const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+
+/// What a stream thread is made of.
+pub(super) struct ThreadSetup {
+    pub(super) name: String,
+    pub(super) index: usize,
+    pub(super) kafka: Arc<dyn Kafka>,
+    pub(super) recipes: Arc<Recipes>,
+    pub(super) partitions: Arc<BTreeMap<String, i32>>,
+    pub(super) options: TaskOptions,
+    pub(super) policy: CommitPolicy,
+    pub(super) offsets: OffsetCommits,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) clock: Clock,
+    pub(super) commands: Receiver<ThreadCommand>,
+    pub(super) events: Sender<ControlEvent>,
+}
+
+/// The thread's state.
+pub(super) struct StreamThread {
+    pub(super) setup: ThreadSetup,
+    pub(super) consumer: Box<dyn Consumer>,
+    pub(super) producer: Box<dyn Producer>,
+    pub(super) tasks: BTreeMap<TaskId, RunningTask>,
+    last_commit: Tick,
+    last_publish: Instant,
+}
+
+/// Why a thread cannot go on with all or some of its tasks.
+pub(super) enum ThreadError {
+    /// The client failed.
+    Wire(wire::Error),
+    /// A task failed.
+    Task(TaskId, Fault),
+    /// The commit failed.
+    Commit(CommitFailure),
+}
+
+impl From<wire::Error> for ThreadError {
+    fn from(error: wire::Error) -> Self {
+        Self::Wire(error)
+    }
+}
+
+impl StreamThread {
+    pub(super) fn new(setup: ThreadSetup) -> Result<Self, wire::Error> {
+        let consumer = setup.kafka.consumer(&format!("{}-consumer", setup.name))?;
+        let producer = setup.kafka.producer(&format!("{}-producer", setup.name))?;
+        let (last_commit, last_publish) = (setup.clock.tick(), Instant::now());
+        Ok(Self { setup, consumer, producer, tasks: BTreeMap::new(), last_commit, last_publish })
+    }
+
+    /// Works until it is told to stop. An error is one that only a person can settle.
+    pub(super) fn run(mut self) -> Result<(), String> {
+        loop {
+            self.setup.heartbeat.beat(Instant::now());
+            match self.commands() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => self.recover(error)?,
+            }
+            if let Err(error) = self.turn() {
+                self.recover(error)?;
+            }
+        }
+        self.consumer.close(super::CLOSE_DEADLINE);
+        self.producer.close(super::CLOSE_DEADLINE);
+        Ok(())
+    }
+
+    /// Obeys what waits; false: stop.
+    fn commands(&mut self) -> Result<bool, ThreadError> {
+        while let Ok(command) = self.setup.commands.try_recv() {
+            match command {
+                ThreadCommand::Start(start) => self.start(start)?,
+                ThreadCommand::Release { tasks, commit } => self.release(&tasks, commit)?,
+                ThreadCommand::Stop => {
+                    let all = self.tasks.keys().copied().collect();
+                    self.release(&all, true)?;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn start(&mut self, start: StartTask) -> Result<(), ThreadError> {
+        let StartTask { task: id, state, inputs, progress } = start;
+        let setup = &self.setup;
+        let now = setup.clock.wall_ms();
+        let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
+        for input in &inputs {
+            self.consumer.assign(&input.partition, input.position)?;
+        }
+        let metrics = setup.metrics.task(id);
+        let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes);
+        running.publish(&setup.name);
+        self.tasks.insert(id, running);
+        Ok(())
+    }
+
+    /// Gives tasks up. A failed commit gives every task of the thread up, through [`StreamThread::recover`].
+    fn release(&mut self, tasks: &BTreeSet<TaskId>, commit: bool) -> Result<(), ThreadError> {
+        if commit {
+            self.commit()?;
+        }
+        self.hand_back(tasks, ReleaseCause::Told);
+        Ok(())
+    }
+
+    fn hand_back(&mut self, tasks: &BTreeSet<TaskId>, cause: ReleaseCause) {
+        let mut released = Vec::new();
+        for id in tasks {
+            let Some(running) = self.tasks.remove(id) else { continue };
+            for queue in running.task.queues() {
+                if let Err(error) = self.consumer.unassign(queue.partition()) {
+                    tracing::warn!(%error, "cannot stop reading a partition");
+                }
+            }
+            released.push((*id, running.task.into_state()));
+        }
+        // Control ends last; when it is gone nobody waits for the answer.
+        let _ = self.setup.events.send(ControlEvent::Released(Released { tasks: released, cause }));
+    }
+
+    fn turn(&mut self) -> Result<(), ThreadError> {
+        let now = self.setup.clock.wall_ms();
+        let mut records = 0;
+        for (id, running) in &mut self.tasks {
+            running.fetch(&mut *self.consumer, &self.setup.metrics)?;
+            records += running.process(RECORDS_PER_TURN, now).map_err(|fault| ThreadError::Task(*id, fault))?;
+            if running.task.outbox().bytes() >= OUTBOX_BYTES {
+                running.send(&mut *self.producer, &self.setup.metrics)?;
+            }
+        }
+        if self.commit_is_due() {
+            self.commit()?;
+        }
+        if self.last_publish.elapsed() >= PUBLISH_EVERY {
+            self.publish();
+        }
+        if records == 0 {
+            self.consumer.wait(IDLE_WAIT);
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        self.last_publish = Instant::now();
+        for running in self.tasks.values_mut() {
+            running.refresh_ends(&mut *self.consumer);
+            running.publish(&self.setup.name);
+        }
+    }
+
+    fn commit_is_due(&self) -> bool {
+        let mut uncommitted = Uncommitted::default();
+        for running in self.tasks.values() {
+            uncommitted.records += u64::from(running.task.is_dirty());
+            uncommitted.bytes += running.task.overlay_bytes();
+            uncommitted.requested |= running.task.commit_requested();
+        }
+        commit_is_due(&self.setup.policy, self.setup.clock.tick(), self.last_commit, uncommitted)
+    }
+
+    fn commit(&mut self) -> Result<(), ThreadError> {
+        let started = Instant::now();
+        let committed = commit::execute(self).map_err(ThreadError::Commit)?;
+        self.last_commit = self.setup.clock.tick();
+        if committed {
+            self.setup.metrics.commit_seconds(&self.setup.name).observe(started.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    /// Gives up what cannot go on; an error is one that only a person can settle.
+    fn recover(&mut self, error: ThreadError) -> Result<(), String> {
+        let all: BTreeSet<TaskId> = self.tasks.keys().copied().collect();
+        match error {
+            ThreadError::Task(id, Fault::Store(error)) if error.kind == ErrorKind::Corrupt => {
+                tracing::error!(task = %id, %error, "a store cannot be trusted");
+                // The producer may hold records of this task and of others: all start again from their commits.
+                self.retire_producer()?;
+                self.hand_back(&BTreeSet::from([id]), ReleaseCause::Wipe { reason: error.to_string() });
+                let others = self.tasks.keys().copied().collect();
+                self.hand_back(&others, ReleaseCause::Reopen { reason: error.to_string() });
+            }
+            ThreadError::Task(id, fault) if fault.is_retriable() => {
+                tracing::warn!(task = %id, error = %fault, "starting again from the last commit");
+                self.retire_producer()?;
+                self.hand_back(&all, ReleaseCause::Reopen { reason: fault.to_string() });
+            }
+            ThreadError::Task(id, fault) => return Err(format!("task {id}: {fault}")),
+            ThreadError::Wire(error) => {
+                tracing::warn!(%error, "starting again from the last commit");
+                self.retire_producer()?;
+                self.hand_back(&all, ReleaseCause::Reopen { reason: error.to_string() });
+            }
+            ThreadError::Commit(failure) => {
+                tracing::warn!(reason = %failure.reason, "a commit failed");
+                if failure.retire_producer {
+                    self.retire_producer()?;
+                }
+                self.hand_back(&all, failure.cause());
+            }
+        }
+        Ok(())
+    }
+
+    fn retire_producer(&mut self) -> Result<(), String> {
+        let name = format!("{}-producer", self.setup.name);
+        let producer = self.setup.kafka.producer(&name).map_err(|error| error.to_string())?;
+        std::mem::replace(&mut self.producer, producer).close(Duration::ZERO);
+        Ok(())
+    }
+}
