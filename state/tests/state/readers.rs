@@ -38,7 +38,7 @@ fn a_snapshot_does_not_move() {
 /// Two stores of different kinds and the position always show the same commit, while the writer runs.
 #[test]
 fn data_and_position_of_a_snapshot_are_of_one_commit() {
-    const COMMITS: i64 = 3000;
+    const COMMITS: i64 = 1000;
     let directory = TempDir::new().unwrap();
     let mut state = open(directory.path(), &[spec("disk", Backend::RocksDb), spec("mem", Backend::Memory)]);
     let reader = state.reader();
