@@ -30,6 +30,9 @@ fn a_snapshot_does_not_move() {
             let rows = dump_snapshot(&**snapshot, 0);
             assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(vec![round as u8], vec![round as u8])]);
             assert_eq!(snapshot.position().get("in-0"), Some(round as i64));
+            let mut value = Vec::new();
+            assert!(snapshot.get(0, &[round as u8], &mut |bytes| value.extend_from_slice(bytes)).unwrap());
+            assert_eq!(value, [round as u8]);
             assert!(!snapshot.get(0, &[round as u8 - 1], &mut |_| ()).unwrap());
         }
     }
