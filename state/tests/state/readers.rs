@@ -30,6 +30,9 @@ fn a_snapshot_does_not_move() {
             let rows = dump_snapshot(&**snapshot, 0);
             assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(vec![round as u8], vec![round as u8])]);
             assert_eq!(snapshot.position().get("in-0"), Some(round as i64));
+            let mut value = Vec::new();
+            assert!(snapshot.get(0, &[round as u8], &mut |bytes| value.extend_from_slice(bytes)).unwrap());
+            assert_eq!(value, [round as u8]);
             assert!(!snapshot.get(0, &[round as u8 - 1], &mut |_| ()).unwrap());
         }
     }
@@ -38,7 +41,7 @@ fn a_snapshot_does_not_move() {
 /// Two stores of different kinds and the position always show the same commit, while the writer runs.
 #[test]
 fn data_and_position_of_a_snapshot_are_of_one_commit() {
-    const COMMITS: i64 = 3000;
+    const COMMITS: i64 = 1000;
     let directory = TempDir::new().unwrap();
     let mut state = open(directory.path(), &[spec("disk", Backend::RocksDb), spec("mem", Backend::Memory)]);
     let reader = state.reader();
