@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use thalweg_state::TaskState;
 
+use super::control::CommittedOffset;
 use super::progress::ProgressCell;
 use crate::group::member;
 use crate::task::Input;
@@ -20,6 +21,8 @@ pub(super) enum ControlEvent {
     Restored { task: TaskId, state: TaskState },
     /// The restorer cannot open a task's state.
     RestoreFailed { task: TaskId, error: thalweg_state::Error },
+    /// The coordinator told the committed offsets of a task's inputs.
+    Offsets { task: TaskId, offsets: Vec<CommittedOffset> },
     /// The restorer closed a task's state.
     Closed(TaskId),
     /// A stream thread gave tasks up.

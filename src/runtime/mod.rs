@@ -1,1 +1,31 @@
 //! Do: control thread, stream threads, restorer, commit execution, internal topics.
+//!
+//! [`Runtime::start`] composes the parts of one instance; several instances fit in one process. The control thread
+//! drives the membership and moves tasks; the restorer opens and restores their stores; stream threads process them;
+//! readers see what is published. Every thread owns what it works on and talks through bounded channels.
+
+mod clock;
+mod commit;
+mod control;
+mod coordination;
+mod events;
+mod placement;
+mod progress;
+mod publisher;
+mod restorer;
+mod running_task;
+mod start;
+mod state_directory;
+mod stream_thread;
+mod topics;
+mod workers;
+
+use std::time::Duration;
+
+pub use control::RunError;
+pub use start::{Options, Runtime, StartError};
+pub use state_directory::{StateDirectory, StateDirectoryError};
+pub use topics::TopicsError;
+
+/// How long a client may take to close.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);

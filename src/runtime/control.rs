@@ -1,0 +1,313 @@
+//! The control thread: drives the membership, moves tasks between restorer and stream threads, publishes who has what.
+//!
+//! It never touches a running task and never waits for one: everything it learns comes through its one channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use thalweg_state::TaskState;
+
+use super::clock::Clock;
+use super::coordination::Coordination;
+use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
+use super::placement::Placement;
+use super::publisher::Publisher;
+use super::restorer::RestorerCommand;
+use super::workers::Workers;
+use crate::group::codec::SubscriptionInfo;
+use crate::group::leader::{self, Tasks};
+use crate::group::member::{Action, End, Event, Member, Order, Target};
+use crate::group::{CommitMetadata, Tick};
+use crate::query::{Heartbeat, Membership};
+use crate::task::Input;
+use crate::types::{Offset, TaskId, TopicPartition};
+
+/// Longest sleep without an event.
+const TURN: Duration = Duration::from_millis(500);
+/// How long a task rests after a failure before it is opened again, in ms.
+const RETRY_AFTER_MS: u64 = 500;
+
+/// Why a run ended.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RunError {
+    /// The membership ended by itself.
+    #[error(transparent)]
+    Group(#[from] End),
+    /// A stream thread ended.
+    #[error("stream thread {thread} failed: {reason}")]
+    Thread {
+        /// Number of the thread, from 1.
+        thread: usize,
+        /// What it said.
+        reason: String,
+    },
+    /// A task's store cannot be opened.
+    #[error("task {task}: {error}")]
+    Store {
+        /// The task.
+        task: TaskId,
+        /// What the store said, with the path.
+        error: thalweg_state::Error,
+    },
+    /// Topics are not as the application needs them.
+    #[error("{0}")]
+    Topics(String),
+    /// A client of the cluster cannot be made.
+    #[error("{0}")]
+    Client(String),
+}
+
+/// A committed position of one input, as the coordinator told it.
+pub(super) type CommittedOffset = (TopicPartition, Option<(Offset, String)>);
+
+/// The control thread's state.
+pub(super) struct Control {
+    pub(super) clock: Clock,
+    pub(super) member: Member,
+    pub(super) subscription: SubscriptionInfo,
+    pub(super) tasks: Tasks,
+    pub(super) coordination: Coordination,
+    pub(super) workers: Workers,
+    pub(super) publisher: Publisher,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) events: Receiver<ControlEvent>,
+    /// The tasks of this process.
+    pub(super) placements: BTreeMap<TaskId, Placement>,
+    /// Tasks whose release the member waits for; one set per order.
+    pub(super) releasing: Vec<BTreeSet<TaskId>>,
+    /// Failed tasks and when to open them again.
+    pub(super) retries: Vec<(Tick, TaskId)>,
+    pub(super) failure: Option<RunError>,
+}
+
+impl Control {
+    /// Works until the membership is over.
+    pub(super) fn run(mut self) -> Result<(), RunError> {
+        let end = loop {
+            self.heartbeat.beat(Instant::now());
+            if let Some(end) = self.drain_member() {
+                break end;
+            }
+            self.retry_failed();
+            self.publisher.publish(&self.placements);
+            self.wait();
+        };
+        self.workers.stop();
+        match (self.failure, end) {
+            (Some(failure), _) => Err(failure),
+            (None, End::Left) => Ok(()),
+            (None, end) => Err(end.into()),
+        }
+    }
+
+    /// Does what the member asks for; an end is the end of the run.
+    fn drain_member(&mut self) -> Option<End> {
+        while let Some(action) = self.member.poll(self.clock.tick()) {
+            match action {
+                Action::Connect(coordinator) => self.coordination.connect(coordinator),
+                Action::Send { attempt, request } => self.coordination.send(attempt, request),
+                Action::Order(Order::Stop(end)) => return Some(end),
+                Action::Order(order) => self.obey(order),
+            }
+        }
+        self.coordination.identify(self.member.identity());
+        None
+    }
+
+    fn wait(&mut self) {
+        let now = self.clock.tick();
+        let due = self.retries.iter().map(|(at, _)| *at).chain([self.member.deadline()]).min().unwrap_or(Tick::NEVER);
+        let wait = Duration::from_millis(due.since(now)).min(TURN);
+        match self.events.recv_timeout(wait) {
+            Ok(event) => self.handle(event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => self.leave(),
+        }
+        while let Ok(event) = self.events.try_recv() {
+            self.handle(event);
+        }
+    }
+
+    fn tell_member(&mut self, event: Event) {
+        self.member.handle(self.clock.tick(), event);
+    }
+
+    fn leave(&mut self) {
+        self.publisher.membership(Membership::Leaving);
+        self.tell_member(Event::LeaveRequested);
+    }
+
+    fn fail(&mut self, failure: RunError) {
+        tracing::error!(error = %failure, "stopping");
+        self.failure.get_or_insert(failure);
+        self.leave();
+    }
+
+    fn handle(&mut self, event: ControlEvent) {
+        match event {
+            ControlEvent::Coordinator(event) => self.tell_member(event),
+            ControlEvent::Restored { task, state } => self.restored(task, state),
+            ControlEvent::Offsets { task, offsets } => self.start(task, offsets),
+            ControlEvent::RestoreFailed { task, error } => {
+                self.placements.remove(&task);
+                self.fail(RunError::Store { task, error });
+            }
+            ControlEvent::Closed(task) => self.closed(task),
+            ControlEvent::Released(released) => self.released(released),
+            ControlEvent::ThreadFailed { thread, reason } => {
+                let lost = self.workers.thread_failed(thread, &mut self.placements);
+                self.fail(RunError::Thread { thread: thread + 1, reason });
+                self.settle(&lost);
+            }
+            ControlEvent::Stop => self.leave(),
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Describe { owned, generation } => {
+                self.publisher.rebalance_began();
+                let running = |(id, placement): (&TaskId, &Placement)| placement.running_offset_sum().map(|sum| (*id, sum));
+                self.subscription.offset_sums = self.placements.iter().filter_map(running).collect();
+                self.subscription.unique = self.subscription.unique.wrapping_add(1);
+                let bytes = leader::describe(&self.tasks, &self.subscription, &owned, generation);
+                self.tell_member(Event::Described(bytes));
+            }
+            Order::Compute(members) => {
+                let assignments = leader::lead(&members, &self.tasks, &BTreeMap::new());
+                self.tell_member(Event::Computed(assignments));
+            }
+            Order::Revoke { tasks, .. } => self.release(tasks, true),
+            Order::LoseAll(tasks) => self.release(tasks, false),
+            Order::Assign(target) => self.assign(target),
+            Order::Stop(_) => unreachable!("the end of the membership is handled by the caller"),
+        }
+    }
+
+    /// Takes tasks away from whoever has them; the member hears of it when all are gone.
+    fn release(&mut self, tasks: BTreeSet<TaskId>, commit: bool) {
+        tracing::info!(tasks = %texts(&tasks), commit, "releasing tasks");
+        let mut waiting = BTreeSet::new();
+        let mut on_threads: BTreeMap<usize, BTreeSet<TaskId>> = BTreeMap::new();
+        for task in tasks {
+            self.retries.retain(|(_, failed)| *failed != task);
+            let Some(placement) = self.placements.get_mut(&task) else { continue };
+            match placement.release(commit) {
+                Some(thread) => {
+                    waiting.insert(task);
+                    on_threads.entry(thread).or_default().insert(task);
+                }
+                None => {
+                    // Still being opened or restored, or waiting to be: nothing of it is uncommitted.
+                    self.placements.remove(&task);
+                    self.workers.restorer(RestorerCommand::Abandon(task));
+                }
+            }
+        }
+        // Readers must not be sent to a task that is about to be another's.
+        self.publisher.publish(&self.placements);
+        self.releasing.push(waiting);
+        for (thread, tasks) in on_threads {
+            self.workers.thread(thread, ThreadCommand::Release { tasks, commit });
+        }
+        self.settle(&BTreeSet::new());
+    }
+
+    /// Notes that `gone` are released; answers the member's orders that are complete.
+    fn settle(&mut self, gone: &BTreeSet<TaskId>) {
+        for waiting in &mut self.releasing {
+            waiting.retain(|task| !gone.contains(task));
+        }
+        while let Some(complete) = self.releasing.iter().position(BTreeSet::is_empty) {
+            self.releasing.remove(complete);
+            self.tell_member(Event::Revoked);
+        }
+    }
+
+    fn released(&mut self, released: Released) {
+        let Released { tasks, cause } = released;
+        let mut gone = BTreeSet::new();
+        for (task, state) in tasks {
+            let awaited = self.releasing.iter().any(|waiting| waiting.contains(&task));
+            let wipe = matches!(cause, ReleaseCause::Wipe { .. });
+            self.workers.close(task, state, wipe);
+            gone.insert(task);
+            match &cause {
+                ReleaseCause::Reopen { reason } | ReleaseCause::Wipe { reason } if !awaited => {
+                    tracing::warn!(%task, %reason, "the task failed and is opened again");
+                    if let Some(placement) = self.placements.get_mut(&task) {
+                        placement.failed(wipe);
+                        self.retries.push((self.clock.tick().after(RETRY_AFTER_MS), task));
+                    }
+                }
+                _ => {
+                    self.placements.remove(&task);
+                }
+            }
+        }
+        self.settle(&gone);
+    }
+
+    fn assign(&mut self, target: Target) {
+        tracing::info!(active = %texts(&target.active), "assignment received");
+        let coming: Vec<TaskId> =
+            target.active.iter().filter(|task| !self.placements.contains_key(task)).copied().collect();
+        for task in coming {
+            self.open(task);
+        }
+        self.publisher.assigned(&target, &self.tasks, &self.placements);
+    }
+
+    fn open(&mut self, task: TaskId) {
+        let placement = self.workers.place(task, &self.placements);
+        let open = self.workers.open_task(task, &placement);
+        self.placements.insert(task, placement);
+        self.workers.restorer(RestorerCommand::Open(open));
+    }
+
+    fn retry_failed(&mut self) {
+        let now = self.clock.tick();
+        let due: Vec<TaskId> = self.retries.extract_if(.., |(at, _)| *at <= now).map(|(_, task)| task).collect();
+        due.into_iter().for_each(|task| self.open(task));
+    }
+
+    /// A restored task needs its committed offsets before it may run.
+    fn restored(&mut self, task: TaskId, state: TaskState) {
+        match self.placements.get_mut(&task) {
+            Some(placement) => {
+                placement.restored(state);
+                let inputs = self.tasks.get(&task).map(|task| task.partitions.clone()).unwrap_or_default();
+                self.coordination.fetch_offsets(task, inputs);
+            }
+            // Released meanwhile.
+            None => self.workers.close(task, state, false),
+        }
+    }
+
+    fn start(&mut self, task: TaskId, offsets: Vec<CommittedOffset>) {
+        let Some(placement) = self.placements.get_mut(&task) else { return };
+        let Some((thread, state)) = placement.start() else { return };
+        let input = |(partition, committed): CommittedOffset| {
+            let metadata = committed.as_ref().map(|(_, metadata)| CommitMetadata::decode(metadata));
+            Input {
+                partition,
+                position: committed.map(|(offset, _)| offset),
+                partition_time: metadata.and_then(|metadata| metadata.partition_time),
+            }
+        };
+        let inputs = offsets.into_iter().map(input).collect();
+        let progress = placement.progress();
+        self.workers.thread(thread, ThreadCommand::Start(StartTask { task, state, inputs, progress }));
+    }
+
+    fn closed(&mut self, task: TaskId) {
+        if !self.placements.contains_key(&task) {
+            self.publisher.forget(task);
+        }
+    }
+}
+
+fn texts(tasks: &BTreeSet<TaskId>) -> String {
+    tasks.iter().map(TaskId::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,133 @@
+//! The threads that do the work, as the control thread reaches them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, TrySendError};
+use thalweg_state::TaskState;
+
+use super::events::{ControlEvent, ThreadCommand};
+use super::placement::Placement;
+use super::restorer::{OpenTask, Restorer, RestorerCommand};
+use super::state_directory::StateDirectory;
+use super::stream_thread::{StreamThread, ThreadSetup};
+use crate::task::{Recipes, store_specs};
+use crate::types::{TaskId, TopicPartition};
+
+/// One stream thread.
+pub(super) struct Worker {
+    commands: Sender<ThreadCommand>,
+    join: Option<JoinHandle<()>>,
+    alive: bool,
+}
+
+/// All threads of the process but the control thread.
+pub(super) struct Workers {
+    pub(super) recipes: Arc<Recipes>,
+    pub(super) directory: Arc<StateDirectory>,
+    pub(super) threads: Vec<Worker>,
+    pub(super) restorer: Sender<RestorerCommand>,
+    pub(super) restorer_join: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts a stream thread. Its clients are made on it; what it dies of is told to the control thread.
+    pub(super) fn start(setup: ThreadSetup, commands: Sender<ThreadCommand>) -> std::io::Result<Self> {
+        let (name, index, events) = (setup.name.clone(), setup.index, setup.events.clone());
+        let work = move || {
+            let run = || StreamThread::new(setup).map_err(|error| error.to_string()).and_then(StreamThread::run);
+            let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panic_text(&*panic)));
+            if let Err(reason) = result {
+                // Control ends last; when it is gone nobody asks why this thread ended.
+                let _ = events.send(ControlEvent::ThreadFailed { thread: index, reason });
+            }
+        };
+        let join = std::thread::Builder::new().name(name).spawn(work)?;
+        Ok(Self { commands, join: Some(join), alive: true })
+    }
+}
+
+impl Workers {
+    /// Starts the restorer's thread.
+    pub(super) fn start_restorer(restorer: Restorer) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("restorer".to_owned()).spawn(|| restorer.run())
+    }
+
+    /// Chooses the thread of a new task: the one with the fewest tasks.
+    pub(super) fn place(&self, _: TaskId, placements: &BTreeMap<TaskId, Placement>) -> Placement {
+        let load = |thread: &usize| placements.values().filter(|placement| placement.thread() == *thread).count();
+        let alive = (0..self.threads.len()).filter(|thread| self.threads[*thread].alive);
+        Placement::opening(alive.min_by_key(load).unwrap_or(0))
+    }
+
+    /// What the restorer needs to open a task.
+    pub(super) fn open_task(&self, task: TaskId, placement: &Placement) -> OpenTask {
+        let sub_topology = &self.recipes.topology.sub_topologies()[task.subtopology as usize];
+        let changelog = |(index, store): (usize, &crate::topology::Store)| {
+            Some((index, TopicPartition::new(store.changelog_topic.as_deref()?, task.partition)))
+        };
+        OpenTask {
+            task,
+            directory: self.directory.task(task),
+            stores: store_specs(sub_topology, task.partition),
+            changelogs: sub_topology.stores.iter().enumerate().filter_map(changelog).collect(),
+            progress: placement.progress(),
+        }
+    }
+
+    /// Tells the restorer. Its channel holds a command per task several times over; full is a bug.
+    pub(super) fn restorer(&self, command: RestorerCommand) {
+        match self.restorer.try_send(command) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(_)) => panic!("the restorer's command channel is full"),
+        }
+    }
+
+    /// Lets the restorer close a state.
+    pub(super) fn close(&self, task: TaskId, state: TaskState, wipe: bool) {
+        self.restorer(RestorerCommand::Close { task, state, directory: self.directory.task(task), wipe });
+    }
+
+    /// Tells a stream thread. A thread that has ended has said so already.
+    pub(super) fn thread(&self, thread: usize, command: ThreadCommand) {
+        match self.threads[thread].commands.try_send(command) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(_)) => panic!("the command channel of stream thread {} is full", thread + 1),
+        }
+    }
+
+    /// Notes that a thread has ended; its tasks are gone with it. Returns them.
+    pub(super) fn thread_failed(&mut self, thread: usize, placements: &mut BTreeMap<TaskId, Placement>) -> BTreeSet<TaskId> {
+        self.threads[thread].alive = false;
+        let lost: BTreeSet<TaskId> =
+            placements.iter().filter(|(_, placement)| placement.thread() == thread).map(|(task, _)| *task).collect();
+        placements.retain(|task, _| !lost.contains(task));
+        lost
+    }
+
+    /// Stops every thread and waits for it; the restorer last, because it closes what the others give up.
+    pub(super) fn stop(&mut self) {
+        for worker in &self.threads {
+            // A thread that has ended needs no word.
+            let _ = worker.commands.send(ThreadCommand::Stop);
+        }
+        for worker in &mut self.threads {
+            join(worker.join.take());
+        }
+        let _ = self.restorer.send(RestorerCommand::Stop);
+        join(self.restorer_join.take());
+    }
+}
+
+fn join(handle: Option<JoinHandle<()>>) {
+    if let Some(Err(panic)) = handle.map(JoinHandle::join) {
+        tracing::error!(reason = panic_text(&*panic), "a thread panicked");
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("without a text"))
+}
