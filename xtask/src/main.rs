@@ -86,7 +86,7 @@ fn demo(run: &Run, arguments: &[OsString]) -> Result<(), Stop> {
 
 fn test(run: &Run, arguments: &[OsString]) -> Result<(), Stop> {
     setup::prepare(Parts::NativeAndJava)?;
-    services::fetch(&run.root, &run::target())?;
+    run.timed("services", || services::fetch(&run.root, &run::target()))?;
     run.announce_build();
     // All targets, so that features are unified as for the tests; it also makes the `orders` executable.
     run.step("build", run.cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;

@@ -27,7 +27,7 @@ const ABSENCES: &[(&[&str], &[&str], &str)] = &[
         "a room that decides has no runtime, thread, clock, socket or random source: take time and chance as arguments",
     ),
     (
-        &["src/types/", "src/serde/", "src/topology/", "src/group/", "src/wire/"],
+        &["src/types/", "src/serde/", "src/group/", "src/wire/"],
         &["thalweg_state"],
         "this room knows no stores: let the task or the runtime hand over what it needs",
     ),

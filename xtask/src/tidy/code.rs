@@ -23,6 +23,12 @@ impl Code {
         self.tests.iter().any(|range| range.contains(&line))
     }
 
+    /// Names of the modules that are declared for tests and lie in files of their own.
+    pub fn test_modules(&self) -> impl Iterator<Item = &str> {
+        let declared = self.lines().filter(|(line, _)| self.is_test(*line));
+        declared.filter_map(|(_, content)| content.strip_prefix("mod ")?.trim_end().strip_suffix(';'))
+    }
+
     /// Lines with their numbers, from 1.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.lines())

@@ -41,12 +41,18 @@ impl fmt::Display for Violation {
 pub struct File {
     path: String,
     bytes: Vec<u8>,
+    /// Its module is declared under `#[cfg(test)]`.
+    test_module: bool,
 }
 
 impl File {
+    fn new(path: &str, bytes: Vec<u8>) -> Self {
+        Self { path: path.to_owned(), bytes, test_module: false }
+    }
+
     /// Whether the whole file is test code.
     fn is_test(&self) -> bool {
-        self.path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "fuzz"))
+        self.test_module || self.path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "fuzz"))
     }
 
     fn is_rust(&self) -> bool {
@@ -67,7 +73,7 @@ const SKIPPED: [&str; 4] = [".git", "target", "node_modules", "corpus"];
 pub fn check_folder(root: &Path) -> io::Result<Vec<Violation>> {
     let mut files = Vec::new();
     collect(root, "", &mut files)?;
-    Ok(check(&files))
+    Ok(check(files))
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()> {
@@ -81,17 +87,36 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()>
         } else if kind.is_file()
             && (ENDINGS.iter().any(|ending| name.ends_with(ending)) || NAMES.contains(&name.as_str()))
         {
-            files.push(File { path, bytes: fs::read(entry.path())? });
+            files.push(File::new(&path, fs::read(entry.path())?));
         }
     }
     Ok(())
 }
 
-/// All violations of all rules, by file and line.
-fn check(files: &[File]) -> Vec<Violation> {
-    let mut found = size::check(files);
-    let mut environment = Vec::new();
+/// Marks the files of modules that are declared for tests only.
+fn mark_test_modules(files: &mut [File]) {
+    let modules: Vec<String> = files
+        .iter()
+        .filter(|file| file.is_rust())
+        .filter_map(|file| Some((file, text::decode(file).ok()?)))
+        .flat_map(|(file, text)| {
+            let folder = file.path.strip_suffix(".rs").unwrap_or(&file.path);
+            let folder = ["/mod", "/lib", "/main"].iter().find_map(|root| folder.strip_suffix(root)).unwrap_or(folder);
+            Code::new(text).test_modules().map(|name| format!("{folder}/{name}")).collect::<Vec<_>>()
+        })
+        .collect();
     for file in files {
+        let rest = modules.iter().find_map(|module| file.path.strip_prefix(module.as_str()));
+        file.test_module = rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'));
+    }
+}
+
+/// All violations of all rules, by file and line.
+fn check(mut files: Vec<File>) -> Vec<Violation> {
+    mark_test_modules(&mut files);
+    let mut found = size::check(&files);
+    let mut environment = Vec::new();
+    for file in &files {
         let text = match text::decode(file) {
             Ok(text) => text,
             Err(violation) => {

@@ -3,13 +3,13 @@
 use super::*;
 
 fn file(path: &str, text: &str) -> File {
-    File { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+    File::new(path, text.as_bytes().to_vec())
 }
 
 /// The violations of a tree, as `path:line rule`.
 fn broken(files: &[(&str, &str)]) -> Vec<String> {
     let files: Vec<File> = files.iter().map(|(path, text)| file(path, text)).collect();
-    check(&files).iter().map(|violation| format!("{}:{} {}", violation.file, violation.line, violation.rule)).collect()
+    check(files).iter().map(|violation| format!("{}:{} {}", violation.file, violation.line, violation.rule)).collect()
 }
 
 fn kept(files: &[(&str, &str)]) {
@@ -57,6 +57,15 @@ fn comments_strings_and_tests_may_name_anything() {
     kept(&[("src/group/tests.rs", "use std::time::Instant;\n")]);
     let after = "#[cfg(test)]\nmod tests {\n}\n\nuse crate::wire::Kafka;\n";
     assert_eq!(broken(&[("src/group/mod.rs", after)]), ["src/group/mod.rs:5 arrow"]);
+}
+
+#[test]
+fn a_module_declared_for_tests_is_test_code() {
+    let uses = "use crate::wire::Kafka;\n";
+    let parent = ("src/serde/avro/mod.rs", "#[cfg(test)]\nmod stub;\nmod real;\n");
+    kept(&[parent, ("src/serde/avro/stub.rs", uses), ("src/serde/avro/stub/part.rs", uses)]);
+    assert_eq!(broken(&[parent, ("src/serde/avro/real.rs", uses)]), ["src/serde/avro/real.rs:1 arrow"]);
+    kept(&[("src/serde/avro.rs", "#[cfg(test)]\nmod stub;\n"), ("src/serde/avro/stub.rs", uses)]);
 }
 
 #[test]
@@ -157,7 +166,7 @@ fn tests_run_and_exceptions_have_reasons() {
 #[test]
 fn text_is_plain_utf8() {
     kept(&[("a.md", "\u{e9}\tx\n"), ("b.md", "")]);
-    let found = check(&[File { path: "a.md".to_owned(), bytes: b"x\n\xff\n".to_vec() }]);
+    let found = check(vec![File::new("a.md", b"x\n\xff\n".to_vec())]);
     assert_eq!((found.len(), found[0].line, found[0].rule), (1, 2, "encoding"));
     for text in ["x\r\n", "a\u{200b}b\n", "\u{feff}a\n", "\u{7}\n", "no end"] {
         assert_eq!(broken(&[("a.md", text)]), ["a.md:1 encoding"], "{text:?}");
