@@ -36,7 +36,7 @@ impl Registry {
     fn try_start() -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
         let port = free_port();
-        let jar = services::directory().join("registry/apicurio-registry-app-2.6.13.Final-runner.jar");
+        let jar = services::runner(&services::directory().join("registry"))?;
         let args: [OsString; 4] = [
             format!("-Dquarkus.http.port={port}").into(),
             "-Dquarkus.http.host=127.0.0.1".into(),

@@ -36,3 +36,12 @@ pub(crate) fn kafka_class(main: &str, options: &[String], args: &[String]) -> Ve
     all.extend(args.iter().map(OsString::from));
     all
 }
+
+/// The one jar in `folder` that is made to be run; its version is the pom's business.
+pub(crate) fn runner(folder: &Path) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files = entries.flatten().map(|entry| entry.path());
+    files
+        .find(|file| file.to_string_lossy().ends_with("-runner.jar"))
+        .ok_or_else(|| format!("no *-runner.jar in {}", folder.display()))
+}

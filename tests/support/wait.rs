@@ -54,6 +54,6 @@ mod tests {
         });
         assert_eq!(third.ok(), Some("here"));
         let late = wait_for(Duration::ZERO, "never", || None::<()>);
-        assert_eq!(late.unwrap_err().to_string(), "waited 0ns for: never");
+        assert_eq!(late.expect_err("no value comes").to_string(), "waited 0ns for: never");
     }
 }
