@@ -198,6 +198,33 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_topic_is_told_and_read_once_it_exists() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        let impatient = BTreeMap::from([("topic.metadata.propagation.max.ms".to_owned(), "1".to_owned())]);
+        let settings =
+            Settings { bootstrap_servers: broker.bootstrap_servers(), consumer: impatient, ..Settings::default() };
+        let mut consumer = KafkaClients::new(settings).unwrap().consumer("reader").unwrap();
+        let at = TopicPartition::new("late", 0);
+        consumer.assign(&at, 0).unwrap();
+        let mut next_event = |wanted: fn(&PartitionEvent) -> bool| {
+            let deadline = Instant::now() + PATIENCE;
+            let mut batch = SourceBatch::new();
+            while Instant::now() < deadline {
+                match consumer.read(&at, 10, &mut batch).unwrap() {
+                    Some(event) if wanted(&event) => return Some(event),
+                    _ => consumer.wait(Duration::from_millis(50)),
+                };
+            }
+            None
+        };
+        let failed = next_event(|_| true);
+        assert!(matches!(&failed, Some(PartitionEvent::Failed(text)) if text.contains("late [0]")), "{failed:?}");
+        broker.create_topic("late", 1).unwrap();
+        let end = next_event(|event| !matches!(event, PartitionEvent::Failed(_)));
+        assert_eq!(end, Some(PartitionEvent::End { offset: 0 }));
+    }
+
+    #[test]
     fn what_is_acknowledged_survives_a_broker_that_comes_back() {
         let broker = EmbeddedBroker::start(1).unwrap();
         broker.create_topic("t", 1).unwrap();

@@ -94,6 +94,7 @@ impl Consumer for RdConsumer {
             let context = format!("reading {partition}");
             return Err(Error { kind: ErrorKind::Fatal, context, reason: "it is not assigned".to_owned() });
         };
+        self.client.reports().error = None;
         let mut event = None;
         let mut left = max_records;
         while left > 0 && batch.bytes() < BATCH_BYTES_MAX {
@@ -115,7 +116,9 @@ impl Consumer for RdConsumer {
             }
             left -= taken;
         }
-        Ok(event)
+        // An error that came without a message, such as a topic that does not exist.
+        let failed = self.client.reports().error.take();
+        Ok(event.or(failed.map(PartitionEvent::Failed)))
     }
 
     fn wait(&mut self, timeout: Duration) -> bool {

@@ -72,7 +72,7 @@ impl RdProducer {
         let slot = self.partitions.len();
         self.partitions.push(to.clone());
         self.slots.insert(to.clone(), slot);
-        self.client.deliveries().next_offsets.push(None);
+        self.client.reports().next_offsets.push(None);
         Ok(slot)
     }
 
@@ -97,13 +97,13 @@ impl RdProducer {
 
     /// The error of the first record that was not taken, if the delivery reports told one.
     fn undelivered(&self) -> Option<Error> {
-        let (slot, code) = self.client.deliveries().failed?;
+        let (slot, code) = self.client.reports().failed?;
         Some(error(code, format!("writing to {}", self.partitions[slot])))
     }
 
     fn acknowledged(&mut self) -> Vec<Acknowledged> {
-        let mut deliveries = self.client.deliveries();
-        let newest = deliveries.next_offsets.iter_mut().map(Option::take);
+        let mut reports = self.client.reports();
+        let newest = reports.next_offsets.iter_mut().map(Option::take);
         self.partitions
             .iter()
             .zip(newest)

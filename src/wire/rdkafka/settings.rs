@@ -97,6 +97,7 @@ const OWNED: &[(&str, &str)] = &[
     ("group.id", "consumers are assigned partitions and never join a group"),
     ("group.instance.id", "consumers are assigned partitions and never join a group"),
     ("group.protocol", "consumers are assigned partitions and never join a group"),
+    ("auto.commit.enable", "offsets are committed together with the state they led to"),
     ("transactional.id", "the transactional id belongs to the stream thread"),
     ("test.mock.num.brokers", "the embedded broker is started by its own type"),
 ];
@@ -104,12 +105,13 @@ const OWNED: &[(&str, &str)] = &[
 const COMMON: &[Rule] = &[
     required("allow.auto.create.topics", "false", "a mistyped topic must fail, not appear"),
     required("log.queue", "false", "librdkafka's threads log directly, nobody serves a queue of log lines"),
+    // The default lets a client sleep 10 s after a broker is back.
+    default("reconnect.backoff.max.ms", "1000"),
 ];
 
 // The bounds of prefetching are per partition, since each has its own queue.
 const CONSUMER: &[Rule] = &[
     required("enable.auto.commit", "false", "offsets are committed together with the state they led to"),
-    required("auto.commit.enable", "false", "offsets are committed together with the state they led to"),
     required("enable.auto.offset.store", "false", "positions are tracked by the tasks, not by the client"),
     required("auto.offset.reset", "error", "a lost offset must be seen, not jumped over"),
     required("isolation.level", "read_committed", "records of aborted transactions must not be processed"),

@@ -19,23 +19,25 @@ pub(in crate::wire::rdkafka) enum ClientType {
     Consumer,
 }
 
-/// What the delivery reports have said; written by the callback, which runs inside `poll` and `flush` only.
+/// What the callbacks were told; they run on the owner's thread, inside its calls that poll, flush or read a queue.
 #[derive(Debug, Default)]
-pub(in crate::wire::rdkafka) struct Deliveries {
+pub(in crate::wire::rdkafka) struct Reports {
     /// Offset after the newest acknowledged record, by the slot that its producer gave to the partition.
     pub(in crate::wire::rdkafka) next_offsets: Vec<Option<Offset>>,
     /// Slot and error of the first record that was not taken.
     pub(in crate::wire::rdkafka) failed: Option<(usize, Code)>,
+    /// The newest error of the client or, while a partition's queue is read, of that partition.
+    pub(in crate::wire::rdkafka) error: Option<String>,
 }
 
 /// A client; its calls come from one thread at a time.
 pub(in crate::wire::rdkafka) struct Client {
     raw: *mut c::rd_kafka_t,
     // The callbacks' opaque pointer points into it; it is freed after the client.
-    deliveries: Rc<RefCell<Deliveries>>,
+    reports: Rc<RefCell<Reports>>,
 }
 
-// SAFETY: librdkafka's handle may be used from any thread. The delivery reports are touched by the callback, which
+// SAFETY: librdkafka's handle may be used from any thread. The reports are touched by the callbacks, which
 // librdkafka runs on the thread that polls, and by the owner; both are the one thread that holds the client. The
 // `Rc` is never cloned: it only keeps the address while the client moves.
 unsafe impl Send for Client {}
@@ -43,7 +45,7 @@ unsafe impl Send for Client {}
 impl Client {
     /// Makes a client of `conf`; on failure returns librdkafka's text.
     pub(in crate::wire::rdkafka) fn new(client_type: ClientType, conf: Conf) -> Result<Self, String> {
-        let deliveries = Rc::new(RefCell::new(Deliveries::default()));
+        let reports = Rc::new(RefCell::new(Reports::default()));
         let kind = match client_type {
             ClientType::Producer => c::rd_kafka_type_t::RD_KAFKA_PRODUCER,
             ClientType::Consumer => c::rd_kafka_type_t::RD_KAFKA_CONSUMER,
@@ -52,7 +54,7 @@ impl Client {
         // SAFETY: the configuration is ours until the client takes it; the opaque pointer outlives the client,
         // because `Drop` destroys the client before the field is dropped.
         let raw = unsafe {
-            c::rd_kafka_conf_set_opaque(conf.raw(), Rc::as_ptr(&deliveries).cast_mut().cast());
+            c::rd_kafka_conf_set_opaque(conf.raw(), Rc::as_ptr(&reports).cast_mut().cast());
             c::rd_kafka_conf_set_log_cb(conf.raw(), Some(log));
             c::rd_kafka_conf_set_error_cb(conf.raw(), Some(client_error));
             if client_type == ClientType::Producer {
@@ -64,7 +66,7 @@ impl Client {
             return Err(text_of(&text));
         }
         conf.taken();
-        Ok(Self { raw, deliveries })
+        Ok(Self { raw, reports })
     }
 
     pub(super) fn raw(&self) -> *mut c::rd_kafka_t {
@@ -86,9 +88,9 @@ impl Client {
         }
     }
 
-    /// What the delivery reports said so far. Not to be held over a call of this client.
-    pub(in crate::wire::rdkafka) fn deliveries(&self) -> RefMut<'_, Deliveries> {
-        self.deliveries.borrow_mut()
+    /// What the callbacks were told so far. Not to be held over a call of this client.
+    pub(in crate::wire::rdkafka) fn reports(&self) -> RefMut<'_, Reports> {
+        self.reports.borrow_mut()
     }
 
     /// The error after which the client is of no use, if it met one.
@@ -145,23 +147,29 @@ unsafe extern "C" fn log(client: *const c::rd_kafka_t, level: c_int, facility: *
     }
 }
 
-/// Takes the client's own errors (broker gone, authentication failed); it goes on by itself, so they are only told.
-unsafe extern "C" fn client_error(client: *mut c::rd_kafka_t, code: c_int, reason: *const c_char, _: *mut c_void) {
-    // SAFETY: librdkafka passes a live client and a string that ends in a zero byte.
-    let (name, reason) = unsafe { (copied(c::rd_kafka_name(client)), copied(reason)) };
+/// Takes errors that come without a message: of the client (broker gone, authentication failed), which goes on by
+/// itself, and of a partition (no such topic), which its reader asks for.
+unsafe extern "C" fn client_error(client: *mut c::rd_kafka_t, code: c_int, reason: *const c_char, opaque: *mut c_void) {
+    // SAFETY: librdkafka passes a live client and a string that ends in a zero byte; for the opaque pointer see
+    // `Client::new`.
+    let (name, reason, reports) =
+        unsafe { (copied(c::rd_kafka_name(client)), copied(reason), &*opaque.cast::<RefCell<Reports>>()) };
     tracing::warn!(target: "librdkafka", client = name, code, "{reason}");
+    if let Ok(mut reports) = reports.try_borrow_mut() {
+        reports.error = Some(reason);
+    }
 }
 
 /// Notes one delivery report. The record's opaque value is the slot of its partition.
 unsafe extern "C" fn delivered(_: *mut c::rd_kafka_t, message: *const c::rd_kafka_message_t, opaque: *mut c_void) {
     // SAFETY: the opaque pointer is the client's own cell (`Client::new`), the message is alive over the call, and
     // nobody else borrows the cell: the owner's thread is inside `poll` or `flush`.
-    let (message, deliveries) = unsafe { (&*message, &*opaque.cast::<RefCell<Deliveries>>()) };
-    let Ok(mut deliveries) = deliveries.try_borrow_mut() else { return };
+    let (message, reports) = unsafe { (&*message, &*opaque.cast::<RefCell<Reports>>()) };
+    let Ok(mut reports) = reports.try_borrow_mut() else { return };
     let slot = message._private.addr();
     if message.err != OK {
-        deliveries.failed.get_or_insert((slot, message.err));
-    } else if let Some(next) = deliveries.next_offsets.get_mut(slot) {
+        reports.failed.get_or_insert((slot, message.err));
+    } else if let Some(next) = reports.next_offsets.get_mut(slot) {
         *next = (*next).max(Some(message.offset + 1));
     }
 }
