@@ -191,7 +191,6 @@ pub const KEYS: &[Key] = &[
         Default::Is("5000"),
         "time that a client has to send the headers of a request, in ms",
     ),
-    key("http.body_limit_bytes", Kind::Integer(0, 64 << 20), Default::Is("65536"), "largest request body, in bytes"),
     key("log.filter", Kind::LogFilter, Default::Is("info"), "what is logged, as directives of `tracing`"),
     key("log.format", Kind::Choice(&["text", "json"]), Default::Is("text"), "how it is logged"),
 ];

@@ -117,8 +117,6 @@ pub struct Http {
     pub advertised: Option<String>,
     /// `http.header_read_timeout_ms`.
     pub header_read_timeout: Duration,
-    /// `http.body_limit_bytes`.
-    pub body_limit_bytes: usize,
 }
 
 /// Section `log`.
@@ -231,7 +229,6 @@ impl Values {
             bind: bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             advertised: self.text("http.advertised"),
             header_read_timeout: self.milliseconds("http.header_read_timeout_ms"),
-            body_limit_bytes: self.integer("http.body_limit_bytes").unsigned_abs() as usize,
         }
     }
 }

@@ -60,7 +60,6 @@ fn defaults_are_as_documented() {
     );
     assert_eq!(settings.schema_registry, None);
     assert_eq!(settings.http.bind, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!(settings.http.body_limit_bytes, 65_536);
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Text });
 }
 

@@ -1,14 +1,15 @@
 //! Executes one commit of a stream thread: what `group::Commit` decides, done with the thread's producer, the
 //! coordinator and the tasks' stores.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::coordination::OffsetCommits;
 use super::events::ReleaseCause;
 use super::stream_thread::{StreamThread, ThreadError};
-use crate::group::{Commit, CommitAction, CommitEvent, CommitMetadata, OffsetToCommit, Outcome, Recovery, Refusal};
+use crate::group::CommitMetadata;
+use crate::group::commit::{Action, Commit, Event, OffsetToCommit, Outcome, Recovery, Refusal};
 use crate::types::{Offset, TaskId, TopicPartition};
-use crate::wire::{self, ErrorKind};
+use crate::wire::ErrorKind;
 
 /// How long acknowledgements may take; the client gives records up after its own `message.timeout.ms`.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(300);
@@ -53,8 +54,8 @@ pub(super) fn execute(thread: &mut StreamThread) -> Result<bool, CommitFailure> 
             Outcome::Pending => {
                 execution.thread.consumer.wait(REPEAT_WAIT);
                 execution.thread.setup.heartbeat.beat(std::time::Instant::now());
-                if execution.thread.setup.offsets.is_lost() {
-                    commit.handle(clock.tick(), CommitEvent::Lost);
+                if execution.thread.setup.lost.load(Ordering::Acquire) {
+                    commit.handle(clock.tick(), Event::Lost);
                 }
             }
         }
@@ -62,7 +63,8 @@ pub(super) fn execute(thread: &mut StreamThread) -> Result<bool, CommitFailure> 
 }
 
 fn offset_to_commit(position: crate::task::InputPosition) -> OffsetToCommit {
-    let metadata = CommitMetadata { partition_time: position.partition_time, ..CommitMetadata::default() };
+    let metadata =
+        CommitMetadata { partition_time: position.partition_time.unwrap_or(-1), ..CommitMetadata::default() };
     OffsetToCommit {
         partition: position.partition,
         offset: position.offset,
@@ -78,14 +80,14 @@ struct Execution<'a> {
 }
 
 impl Execution<'_> {
-    fn act(&mut self, action: CommitAction) -> CommitEvent {
+    fn act(&mut self, action: Action) -> Event {
         match action {
-            CommitAction::Flush => CommitEvent::Flushed(self.flush()),
-            CommitAction::CommitOffsets(offsets) => {
-                let committed = self.thread.setup.offsets.commit(&offsets);
-                CommitEvent::OffsetsCommitted(committed.map_err(|(refusal, reason)| self.because(refusal, reason)))
+            Action::Flush => Event::Flushed(self.flush()),
+            Action::CommitOffsets(offsets) => {
+                let committed = self.thread.setup.offsets.commit(offsets);
+                Event::OffsetsCommitted(committed.map_err(|error| self.because(error.refusal(), error.to_string())))
             }
-            CommitAction::Apply(tasks) => CommitEvent::Applied(self.apply(&tasks)),
+            Action::Apply(tasks) => Event::Applied(self.apply(&tasks)),
         }
     }
 
@@ -131,7 +133,7 @@ impl Execution<'_> {
     }
 }
 
-fn refusal(kind: wire::ErrorKind) -> Refusal {
+fn refusal(kind: ErrorKind) -> Refusal {
     match kind {
         ErrorKind::Retriable => Refusal::Retriable,
         ErrorKind::Fenced => Refusal::Fenced,

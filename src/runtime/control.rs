@@ -5,23 +5,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, select};
 use thalweg_state::TaskState;
 
 use super::clock::Clock;
-use super::coordination::Coordination;
 use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
 use super::placement::Placement;
 use super::publisher::Publisher;
 use super::restorer::RestorerCommand;
 use super::workers::Workers;
+use crate::group::Tick;
 use crate::group::codec::SubscriptionInfo;
 use crate::group::leader::{self, Tasks};
-use crate::group::member::{Action, End, Event, Member, Order, Target};
-use crate::group::{CommitMetadata, Tick};
+use crate::group::member::{End, Event, Order, Target};
 use crate::query::{Heartbeat, Membership};
-use crate::task::Input;
-use crate::types::{Offset, TaskId, TopicPartition};
+use crate::types::TaskId;
+use crate::wire::coordinator::Membership as Group;
 
 /// Longest sleep without an event.
 const TURN: Duration = Duration::from_millis(500);
@@ -58,16 +57,12 @@ pub enum RunError {
     Client(String),
 }
 
-/// A committed position of one input, as the coordinator told it.
-pub(super) type CommittedOffset = (TopicPartition, Option<(Offset, String)>);
-
 /// The control thread's state.
 pub(super) struct Control {
     pub(super) clock: Clock,
-    pub(super) member: Member,
+    pub(super) group: Group,
     pub(super) subscription: SubscriptionInfo,
     pub(super) tasks: Tasks,
-    pub(super) coordination: Coordination,
     pub(super) workers: Workers,
     pub(super) publisher: Publisher,
     pub(super) heartbeat: Heartbeat,
@@ -86,7 +81,7 @@ impl Control {
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let end = loop {
             self.heartbeat.beat(Instant::now());
-            if let Some(end) = self.drain_member() {
+            if let Some(end) = self.drain_group() {
                 break end;
             }
             self.retry_failed();
@@ -101,41 +96,39 @@ impl Control {
         }
     }
 
-    /// Does what the member asks for; an end is the end of the run.
-    fn drain_member(&mut self) -> Option<End> {
-        while let Some(action) = self.member.poll(self.clock.tick()) {
-            match action {
-                Action::Connect(coordinator) => self.coordination.connect(coordinator),
-                Action::Send { attempt, request } => self.coordination.send(attempt, request),
-                Action::Order(Order::Stop(end)) => return Some(end),
-                Action::Order(order) => self.obey(order),
+    /// Does what the membership asks for; an end is the end of the run.
+    fn drain_group(&mut self) -> Option<End> {
+        while let Some(order) = self.group.poll(self.clock.tick()) {
+            match order {
+                Order::Stop(end) => return Some(end),
+                order => self.obey(order),
             }
         }
-        self.coordination.identify(self.member.identity());
         None
     }
 
     fn wait(&mut self) {
         let now = self.clock.tick();
-        let due = self.retries.iter().map(|(at, _)| *at).chain([self.member.deadline()]).min().unwrap_or(Tick::NEVER);
+        let due = self.retries.iter().map(|(at, _)| *at).chain([self.group.deadline()]).min().unwrap_or(Tick::NEVER);
         let wait = Duration::from_millis(due.since(now)).min(TURN);
-        match self.events.recv_timeout(wait) {
-            Ok(event) => self.handle(event),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.leave(),
+        // The connections end with the membership, the other senders with this thread: neither channel closes first.
+        select! {
+            recv(self.events) -> event => event.into_iter().for_each(|event| self.handle(event)),
+            recv(self.group.events()) -> event => event.into_iter().for_each(|event| self.tell_group(event)),
+            default(wait) => {}
         }
         while let Ok(event) = self.events.try_recv() {
             self.handle(event);
         }
     }
 
-    fn tell_member(&mut self, event: Event) {
-        self.member.handle(self.clock.tick(), event);
+    fn tell_group(&mut self, event: Event) {
+        self.group.handle(self.clock.tick(), event);
     }
 
     fn leave(&mut self) {
         self.publisher.membership(Membership::Leaving);
-        self.tell_member(Event::LeaveRequested);
+        self.tell_group(Event::LeaveRequested);
     }
 
     fn fail(&mut self, failure: RunError) {
@@ -146,9 +139,7 @@ impl Control {
 
     fn handle(&mut self, event: ControlEvent) {
         match event {
-            ControlEvent::Coordinator(event) => self.tell_member(event),
             ControlEvent::Restored { task, state } => self.restored(task, state),
-            ControlEvent::Offsets { task, offsets } => self.start(task, offsets),
             ControlEvent::RestoreFailed { task, error } => {
                 self.placements.remove(&task);
                 self.fail(RunError::Store { task, error });
@@ -168,15 +159,16 @@ impl Control {
         match order {
             Order::Describe { owned, generation } => {
                 self.publisher.rebalance_began();
-                let running = |(id, placement): (&TaskId, &Placement)| placement.running_offset_sum().map(|sum| (*id, sum));
+                let running =
+                    |(id, placement): (&TaskId, &Placement)| placement.running_offset_sum().map(|sum| (*id, sum));
                 self.subscription.offset_sums = self.placements.iter().filter_map(running).collect();
                 self.subscription.unique = self.subscription.unique.wrapping_add(1);
                 let bytes = leader::describe(&self.tasks, &self.subscription, &owned, generation);
-                self.tell_member(Event::Described(bytes));
+                self.tell_group(Event::Described(bytes));
             }
             Order::Compute(members) => {
                 let assignments = leader::lead(&members, &self.tasks, &BTreeMap::new());
-                self.tell_member(Event::Computed(assignments));
+                self.tell_group(Event::Computed(assignments));
             }
             Order::Revoke { tasks, .. } => self.release(tasks, true),
             Order::LoseAll(tasks) => self.release(tasks, false),
@@ -221,7 +213,7 @@ impl Control {
         }
         while let Some(complete) = self.releasing.iter().position(BTreeSet::is_empty) {
             self.releasing.remove(complete);
-            self.tell_member(Event::Revoked);
+            self.tell_group(Event::Revoked);
         }
     }
 
@@ -272,32 +264,14 @@ impl Control {
         due.into_iter().for_each(|task| self.open(task));
     }
 
-    /// A restored task needs its committed offsets before it may run.
     fn restored(&mut self, task: TaskId, state: TaskState) {
-        match self.placements.get_mut(&task) {
-            Some(placement) => {
-                placement.restored(state);
-                let inputs = self.tasks.get(&task).map(|task| task.partitions.clone()).unwrap_or_default();
-                self.coordination.fetch_offsets(task, inputs);
-            }
+        let Some(placement) = self.placements.get_mut(&task) else {
             // Released meanwhile.
-            None => self.workers.close(task, state, false),
-        }
-    }
-
-    fn start(&mut self, task: TaskId, offsets: Vec<CommittedOffset>) {
-        let Some(placement) = self.placements.get_mut(&task) else { return };
-        let Some((thread, state)) = placement.start() else { return };
-        let input = |(partition, committed): CommittedOffset| {
-            let metadata = committed.as_ref().map(|(_, metadata)| CommitMetadata::decode(metadata));
-            Input {
-                partition,
-                position: committed.map(|(offset, _)| offset),
-                partition_time: metadata.and_then(|metadata| metadata.partition_time),
-            }
+            self.workers.close(task, state, false);
+            return;
         };
-        let inputs = offsets.into_iter().map(input).collect();
-        let progress = placement.progress();
+        let (thread, progress) = placement.start(&state);
+        let inputs = self.tasks.get(&task).map(|task| task.partitions.clone()).unwrap_or_default();
         self.workers.thread(thread, ThreadCommand::Start(StartTask { task, state, inputs, progress }));
     }
 

@@ -4,25 +4,18 @@ use std::collections::BTreeSet;
 
 use thalweg_state::TaskState;
 
-use super::control::CommittedOffset;
 use super::progress::ProgressCell;
-use crate::group::member;
-use crate::task::Input;
-use crate::types::TaskId;
+use crate::types::{TaskId, TopicPartition};
 
 /// Most commands or events that may wait in one channel.
 pub(super) const CHANNEL_CAPACITY: usize = 1024;
 
 /// What happened.
 pub(super) enum ControlEvent {
-    /// The coordinator answered.
-    Coordinator(member::Event),
     /// The restorer brought a task's state to the end of its changelogs.
     Restored { task: TaskId, state: TaskState },
     /// The restorer cannot open a task's state.
     RestoreFailed { task: TaskId, error: thalweg_state::Error },
-    /// The coordinator told the committed offsets of a task's inputs.
-    Offsets { task: TaskId, offsets: Vec<CommittedOffset> },
     /// The restorer closed a task's state.
     Closed(TaskId),
     /// A stream thread gave tasks up.
@@ -66,6 +59,6 @@ pub(super) enum ThreadCommand {
 pub(super) struct StartTask {
     pub(super) task: TaskId,
     pub(super) state: TaskState,
-    pub(super) inputs: Vec<Input>,
+    pub(super) inputs: Vec<TopicPartition>,
     pub(super) progress: ProgressCell,
 }

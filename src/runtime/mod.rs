@@ -7,7 +7,6 @@
 mod clock;
 mod commit;
 mod control;
-mod coordination;
 mod events;
 mod placement;
 mod progress;
@@ -23,7 +22,7 @@ mod workers;
 use std::time::Duration;
 
 pub use control::RunError;
-pub use start::{Options, Runtime, StartError};
+pub use start::{Options, Runtime, StartError, describe_for_readers};
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicsError;
 

@@ -16,8 +16,6 @@ pub(super) struct Placement {
     thread: usize,
     progress: ProgressCell,
     reader: Option<SharedReader>,
-    /// Restored, waiting for its committed offsets.
-    restored: Option<TaskState>,
 }
 
 impl Placement {
@@ -25,7 +23,7 @@ impl Placement {
     pub(super) fn opening(thread: usize) -> Self {
         let progress = Arc::new(ArcSwap::from_pointee(TaskProgress::default()));
         let state = State::Opening.next(Event::OpenedActive);
-        Self { state, thread, progress, reader: None, restored: None }
+        Self { state, thread, progress, reader: None }
     }
 
     pub(super) fn thread(&self) -> usize {
@@ -45,17 +43,11 @@ impl Placement {
         self.is_running().then_some(RUNNING)
     }
 
-    /// The restorer is done.
-    pub(super) fn restored(&mut self, state: TaskState) {
+    /// The restorer is done: answers the thread to run on.
+    pub(super) fn start(&mut self, state: &TaskState) -> (usize, ProgressCell) {
         self.reader = Some(state.reader());
-        self.restored = Some(state);
-    }
-
-    /// Its offsets are known: gives the thread and the state to run on, unless it was released meanwhile.
-    pub(super) fn start(&mut self) -> Option<(usize, TaskState)> {
-        let state = self.restored.take()?;
         self.state = self.state.next(Event::CaughtUp);
-        Some((self.thread, state))
+        (self.thread, self.progress())
     }
 
     /// Takes the task away: answers the thread that must give it up, `None` when no thread has it.

@@ -26,7 +26,10 @@ pub(super) fn restoring(
         end: Some(end),
         bytes: None,
     };
-    cell.store(Arc::new(TaskProgress { stores: positions.into_iter().map(store).collect(), ..TaskProgress::default() }));
+    cell.store(Arc::new(TaskProgress {
+        stores: positions.into_iter().map(store).collect(),
+        ..TaskProgress::default()
+    }));
 }
 
 /// Publishes how far a running task is. An active store is at the end of its changelog by definition.

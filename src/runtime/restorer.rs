@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -64,7 +65,7 @@ struct Restoring {
 /// The restorer's side of its thread.
 pub(super) struct Restorer {
     consumer: Box<dyn Consumer>,
-    memory: SharedMemory,
+    memory: Arc<SharedMemory>,
     commands: Receiver<RestorerCommand>,
     events: Sender<ControlEvent>,
     tasks: BTreeMap<TaskId, Restoring>,
@@ -76,7 +77,7 @@ pub(super) struct Restorer {
 impl Restorer {
     pub(super) fn new(
         consumer: Box<dyn Consumer>,
-        memory: SharedMemory,
+        memory: Arc<SharedMemory>,
         commands: Receiver<RestorerCommand>,
         events: Sender<ControlEvent>,
     ) -> Self {

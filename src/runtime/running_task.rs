@@ -77,7 +77,9 @@ impl RunningTask {
                     self.ends[index] = Some(offset);
                     self.task.reached_end(index, offset);
                 }
-                Some(PartitionEvent::OffsetOutOfRange) => reset(consumer, partition, self.task.queues()[index].position())?,
+                Some(PartitionEvent::OffsetOutOfRange) => {
+                    reset(consumer, partition, self.task.queues()[index].position())?
+                }
                 Some(PartitionEvent::Failed(reason)) => tracing::warn!(%partition, %reason, "reading an input"),
             }
         }

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use thalweg_state::ErrorKind;
 
 use super::clock::Clock;
-use super::commit::{self, CommitFailure, OffsetCommits};
+use super::commit::{self, CommitFailure};
 use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
 use super::running_task::RunningTask;
-use crate::group::{CommitPolicy, Tick, Uncommitted, commit_is_due};
+use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_due};
 use crate::query::{Heartbeat, Metrics};
-use crate::task::{Fault, Recipes, Task, TaskOptions};
-use crate::types::TaskId;
+use crate::task::{Fault, Input, Recipes, Task, TaskOptions};
+use crate::types::{TaskId, TopicPartition};
+use crate::wire::coordinator::OffsetsClient;
 use crate::wire::{self, Consumer, Kafka, Producer};
 
 /// Records of one task processed before the next task has its turn.
@@ -25,6 +27,8 @@ const IDLE_WAIT: Duration = Duration::from_millis(10);
 const OUTBOX_BYTES: usize = 256 * 1024;
 /// How long the client may refuse records because its queue is full.
 pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the coordinator and the brokers may take to tell where a task goes on.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often lags and positions are published.
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 
@@ -37,7 +41,9 @@ pub(super) struct ThreadSetup {
     pub(super) partitions: Arc<BTreeMap<String, i32>>,
     pub(super) options: TaskOptions,
     pub(super) policy: CommitPolicy,
-    pub(super) offsets: OffsetCommits,
+    pub(super) offsets: OffsetsClient,
+    /// Set before a release without a commit is sent: a commit that waits to be repeated is pointless then.
+    pub(super) lost: Arc<AtomicBool>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) heartbeat: Heartbeat,
     pub(super) clock: Clock,
@@ -115,6 +121,14 @@ impl StreamThread {
 
     fn start(&mut self, start: StartTask) -> Result<(), ThreadError> {
         let StartTask { task: id, state, inputs, progress } = start;
+        let inputs = match self.inputs(&inputs) {
+            Ok(inputs) => inputs,
+            Err(error) => {
+                let cause = ReleaseCause::Reopen { reason: error.to_string() };
+                let _ = self.setup.events.send(ControlEvent::Released(Released { tasks: vec![(id, state)], cause }));
+                return Ok(());
+            }
+        };
         let setup = &self.setup;
         let now = setup.clock.wall_ms();
         let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
@@ -128,10 +142,29 @@ impl StreamThread {
         Ok(())
     }
 
+    /// Where each input goes on: at its committed offset, else at the start of its log.
+    fn inputs(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Input>, wire::Error> {
+        let committed = self.setup.offsets.fetch(partitions, OFFSETS_TIMEOUT)?;
+        let mut inputs = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let (position, partition_time) = match committed.get(partition) {
+                Some(known) => {
+                    let time = CommitMetadata::decode(&known.metadata).partition_time;
+                    (known.offset, Some(time).filter(|time| *time >= 0))
+                }
+                None => (self.consumer.offsets(partition, OFFSETS_TIMEOUT)?.start, None),
+            };
+            inputs.push(Input { partition: partition.clone(), position, partition_time });
+        }
+        Ok(inputs)
+    }
+
     /// Gives tasks up. A failed commit gives every task of the thread up, through [`StreamThread::recover`].
     fn release(&mut self, tasks: &BTreeSet<TaskId>, commit: bool) -> Result<(), ThreadError> {
         if commit {
             self.commit()?;
+        } else {
+            self.setup.lost.store(false, Ordering::Release);
         }
         self.hand_back(tasks, ReleaseCause::Told);
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, TrySendError};
@@ -20,6 +21,7 @@ use crate::types::{TaskId, TopicPartition};
 pub(super) struct Worker {
     commands: Sender<ThreadCommand>,
     join: Option<JoinHandle<()>>,
+    lost: Arc<AtomicBool>,
     alive: bool,
 }
 
@@ -35,7 +37,8 @@ pub(super) struct Workers {
 impl Worker {
     /// Starts a stream thread. Its clients are made on it; what it dies of is told to the control thread.
     pub(super) fn start(setup: ThreadSetup, commands: Sender<ThreadCommand>) -> std::io::Result<Self> {
-        let (name, index, events) = (setup.name.clone(), setup.index, setup.events.clone());
+        let (name, index, events, lost) =
+            (setup.name.clone(), setup.index, setup.events.clone(), Arc::clone(&setup.lost));
         let work = move || {
             let run = || StreamThread::new(setup).map_err(|error| error.to_string()).and_then(StreamThread::run);
             let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panic_text(&*panic)));
@@ -45,7 +48,7 @@ impl Worker {
             }
         };
         let join = std::thread::Builder::new().name(name).spawn(work)?;
-        Ok(Self { commands, join: Some(join), alive: true })
+        Ok(Self { commands, join: Some(join), lost, alive: true })
     }
 }
 
@@ -92,6 +95,9 @@ impl Workers {
 
     /// Tells a stream thread. A thread that has ended has said so already.
     pub(super) fn thread(&self, thread: usize, command: ThreadCommand) {
+        if let ThreadCommand::Release { commit: false, .. } = command {
+            self.threads[thread].lost.store(true, Ordering::Release);
+        }
         match self.threads[thread].commands.try_send(command) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(_)) => panic!("the command channel of stream thread {} is full", thread + 1),
@@ -99,7 +105,11 @@ impl Workers {
     }
 
     /// Notes that a thread has ended; its tasks are gone with it. Returns them.
-    pub(super) fn thread_failed(&mut self, thread: usize, placements: &mut BTreeMap<TaskId, Placement>) -> BTreeSet<TaskId> {
+    pub(super) fn thread_failed(
+        &mut self,
+        thread: usize,
+        placements: &mut BTreeMap<TaskId, Placement>,
+    ) -> BTreeSet<TaskId> {
         self.threads[thread].alive = false;
         let lost: BTreeSet<TaskId> =
             placements.iter().filter(|(_, placement)| placement.thread() == thread).map(|(task, _)| *task).collect();

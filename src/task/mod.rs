@@ -25,7 +25,7 @@ pub use fault::{Fault, Part};
 pub use outbox::{ChangelogSlot, Outbox, SinkSlot};
 pub use punctuate::{Due, PunctuationType, ScheduleId, Schedules};
 pub use push::{Change, Nothing, Push, Record};
-pub use queue::{Choice, RecordQueue, choose};
+pub use queue::{Choice, Idle, RecordQueue, choose};
 pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
@@ -40,7 +40,8 @@ pub struct TaskOptions {
     pub decode_policy: DecodePolicy,
     /// The dead letter topic; its partition count must be among the resolved ones.
     pub dead_letter_topic: String,
-    /// How long an empty partition is waited for while others have records, in ms (`max.task.idle.ms`).
+    /// How long records of an empty partition's producers are waited for while others have records, in ms
+    /// (`max.task.idle.ms`); records at the broker are always waited for, except with -1.
     pub max_task_idle_ms: i64,
 }
 
@@ -214,14 +215,18 @@ impl Task {
         if self.blocked_until.is_some_and(|until| now < until) {
             return Choice::Nothing;
         }
-        let idle_is_over = self.idle_since.is_some_and(|since| now - since >= self.max_task_idle_ms);
-        let choice = choose(&self.queues, idle_is_over && self.max_task_idle_ms > 0);
-        match choice {
-            Choice::Wait => self.idle_since = self.idle_since.or(Some(now)),
-            Choice::Nothing => self.idle_since = None,
-            // Kept while idle is over, so that the next record need not wait again.
-            Choice::Take(_) if idle_is_over => {}
-            Choice::Take(_) => self.idle_since = None,
+        let waited = self.idle_since.map_or(0, |since| now - since);
+        let idle = match self.max_task_idle_ms {
+            ..0 => Idle::Never,
+            limit if waited < limit => Idle::Producers,
+            _ => Idle::Fetch,
+        };
+        let choice = choose(&self.queues, idle);
+        if choice == Choice::Wait {
+            self.idle_since.get_or_insert(now);
+        } else if self.queues.iter().all(|queue| !queue.is_empty()) {
+            // Until then the time stays over, so that the next record need not wait again.
+            self.idle_since = None;
         }
         choice
     }

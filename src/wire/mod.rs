@@ -6,6 +6,7 @@
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod conformance;
+pub mod coordinator;
 mod embedded;
 mod rdkafka;
 

@@ -1,9 +1,16 @@
-//! The order and payment application: its records, its rules, and its demo.
+//! The order and payment application: its records, its rules, its flows, and its demo.
 //!
-//! Everything under [`model`] is pure: records in, records out. The topologies only wire it to topics and stores.
+//! Everything under [`model`] is pure: records in, records out. [`topology`] wires it to topics and stores, one file
+//! per view or flow.
 
+pub mod customer_orders;
 pub mod demo;
 pub mod model;
+pub mod notification_sms;
 pub mod oracle;
+pub mod order_status;
 pub mod schemas;
+pub mod serdes;
+pub mod status_changes;
 pub mod topics;
+pub mod topology;
