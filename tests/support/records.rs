@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use thalweg::types::{ArenaRecord, Headers, Offset, RecordArena, SourceBatch, Timestamp, TopicPartition};
 use thalweg::wire::{self, NewTopic, PartitionEvent};
 
+use crate::wait::wait_until;
+
 const WAIT: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const READ_RECORDS: usize = 1_000;
@@ -33,12 +35,19 @@ pub struct Stored {
     pub record: Record,
 }
 
-/// Creates a topic with one copy of each partition.
+/// Creates a topic with one copy of each partition, and waits until every partition has a leader that answers: the
+/// broker says "created" before its own metadata has them.
 pub fn create_topic(kafka: &dyn wire::Kafka, name: &str, partitions: i32, config: &[(&str, &str)]) {
     let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let topic = NewTopic { name: name.to_owned(), partitions, replication_factor: 1, config };
     let admin = kafka.admin().expect("an admin client");
     admin.create(&[topic]).unwrap_or_else(|error| panic!("creating {name}: {error}"));
+    let mut consumer = kafka.consumer("test-creator").expect("a consumer");
+    for number in 0..partitions {
+        let partition = TopicPartition::new(name, number);
+        wait_until(TIMEOUT, &format!("a leader of {partition}"), || consumer.offsets(&partition, TIMEOUT).is_ok());
+    }
+    consumer.close(TIMEOUT);
 }
 
 /// Writes records to their partitions, in order, and waits until all are acknowledged.
