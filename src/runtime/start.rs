@@ -176,7 +176,7 @@ impl Start {
         loop {
             heartbeat.beat(Instant::now());
             let prepared = self.kafka.admin().map_err(TopicsError::from).and_then(|admin| {
-                let dead_letters = &self.options.task.dead_letter_topic;
+                let dead_letters = self.options.task.dead_letter_topic.as_deref();
                 topics::prepare(&*admin, &self.recipes, dead_letters, self.options.replication_factor)
             });
             match prepared {
