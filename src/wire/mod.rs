@@ -3,6 +3,8 @@
 //! Nothing here decides; every call does one thing and reports what happened. The rdkafka adapter is the only
 //! user of librdkafka; a record-batch path of our own can take its place behind the same traits.
 
+pub mod coordinator;
+
 use std::time::Duration;
 
 use crate::types::{Offset, RecordArena, SourceBatch, TopicPartition};

@@ -1,0 +1,116 @@
+//! Commits and fetches of offsets, from any thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use crossbeam_channel::{Sender, bounded};
+
+use super::worker::Job;
+use super::{CommittedOffset, fatal, retriable};
+use crate::group::commit::{OffsetToCommit, Refusal};
+use crate::group::member::Identity;
+use crate::group::{Backoff, ErrorCode};
+use crate::types::TopicPartition;
+use crate::wire::Error;
+
+/// Why a commit was refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// The process is in no generation of the group now: wait for the member to join.
+    #[error("not a member of the group")]
+    NotAMember,
+    /// The coordinator refused.
+    #[error("the group coordinator refused the commit: {0}")]
+    Code(ErrorCode),
+    /// No answer; the commit may or may not have happened.
+    #[error(transparent)]
+    Connection(#[from] Error),
+}
+
+impl CommitError {
+    /// The reaction. A stale generation is retriable, because it moves on whenever the group rebalances; when the tasks
+    /// are really lost, the member says so (`Order::LoseAll`) and the runtime ends the commit.
+    pub const fn refusal(&self) -> Refusal {
+        match self {
+            Self::NotAMember | Self::Connection(_) => Refusal::Retriable,
+            Self::Code(code) => match *code {
+                ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_INSTANCE_ID => Refusal::Fenced,
+                ErrorCode::OFFSET_METADATA_TOO_LARGE
+                | ErrorCode::INVALID_GROUP_ID
+                | ErrorCode::TOPIC_AUTHORIZATION_FAILED
+                | ErrorCode::GROUP_AUTHORIZATION_FAILED => Refusal::Fatal,
+                _ => Refusal::Retriable,
+            },
+        }
+    }
+}
+
+/// A cheap handle on the connection that carries heartbeats and offsets. Every call blocks its thread.
+#[derive(Debug, Clone)]
+pub struct OffsetsClient {
+    jobs: Sender<Job>,
+    identity: Arc<ArcSwapOption<Identity>>,
+}
+
+impl OffsetsClient {
+    pub(super) const fn new(jobs: Sender<Job>, identity: Arc<ArcSwapOption<Identity>>) -> Self {
+        Self { jobs, identity }
+    }
+
+    /// Who this process is in the group now; read it right before each use.
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.load_full()
+    }
+
+    /// Commits with the identity of now; never without one, because the broker does not fence that.
+    pub fn commit(&self, offsets: Vec<OffsetToCommit>) -> Result<(), CommitError> {
+        let identity = self.identity().ok_or(CommitError::NotAMember)?;
+        let (answer, result) = bounded(1);
+        let identity = Arc::unwrap_or_clone(identity);
+        self.jobs.send(Job::Commit { identity, offsets, answer }).map_err(|_| closed("commit offsets"))?;
+        result.recv().map_err(|_| closed("commit offsets"))??.map_err(CommitError::Code)
+    }
+
+    /// The group's committed offsets; a partition without one is absent. Waits, at most `timeout`, until they are stable:
+    /// an offset that an open transaction is about to move is not answered.
+    pub fn fetch(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, Error> {
+        let deadline = Instant::now() + timeout;
+        // Stable within about 1 ms of a commit; the first waits are short.
+        let mut wait = Duration::from_millis(2);
+        let mut spread = Backoff::new(partitions.len() as u64);
+        loop {
+            let (answer, result) = bounded(1);
+            let job = Job::Fetch { partitions: partitions.to_vec(), answer };
+            self.jobs.send(job).map_err(|_| closed("fetch offsets"))?;
+            let failed = match result.recv().map_err(|_| closed("fetch offsets"))? {
+                Ok(Ok(offsets)) => return Ok(offsets),
+                Ok(Err(ErrorCode::UNSTABLE_OFFSET_COMMIT)) => {
+                    retriable("fetch offsets", "a transaction is open on them")
+                }
+                Ok(Err(code)) if is_final(code) => return Err(fatal("fetch offsets", code)),
+                Ok(Err(code)) => retriable("fetch offsets", code),
+                Err(error) => error,
+            };
+            if Instant::now() + wait >= deadline {
+                return Err(failed);
+            }
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(Duration::from_millis(spread.next_ms()));
+        }
+    }
+}
+
+fn is_final(code: ErrorCode) -> bool {
+    [ErrorCode::TOPIC_AUTHORIZATION_FAILED, ErrorCode::GROUP_AUTHORIZATION_FAILED, ErrorCode::INVALID_GROUP_ID]
+        .contains(&code)
+}
+
+fn closed(context: &str) -> Error {
+    fatal(context, "the group client is closed")
+}
