@@ -91,7 +91,7 @@ impl Versions {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use kafka_protocol::messages::*;
-    use kafka_protocol::protocol::{HeaderVersion, Message, Request};
+    use kafka_protocol::protocol::{Message, Request};
 
     use super::*;
 
