@@ -98,7 +98,8 @@ impl Instance {
             .enable_all()
             .build()
             .map_err(InstanceError::Http)?;
-        let limits = query::Limits { header_read_timeout: settings.http.header_read_timeout, ..query::Limits::default() };
+        let limits =
+            query::Limits { header_read_timeout: settings.http.header_read_timeout, ..query::Limits::default() };
         let router = {
             let _entered = tokio.enter();
             query::router(Arc::clone(&published), metrics, query::Config::default())
@@ -189,7 +190,8 @@ fn task_options(settings: &Settings) -> TaskOptions {
         BadRecords::Skip => (DecodePolicy::Skip, None),
         BadRecords::Fail => (DecodePolicy::Fail, None),
     };
-    let max_task_idle_ms = application.max_task_idle.map_or(-1, |idle| i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
+    let max_task_idle_ms =
+        application.max_task_idle.map_or(-1, |idle| i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
     TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms }
 }
 

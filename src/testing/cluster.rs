@@ -66,7 +66,7 @@ impl Cluster {
         let memory = SharedMemory::new(STORE_MEMORY_BYTES)?;
         let dead_letter_topic = self.dead_letter_topic.clone();
         // Readers always stand at the end of what is written, so nothing is ever waited for.
-        let options = TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms: 0 };
+        let options = TaskOptions { decode_policy, dead_letter_topic: Some(dead_letter_topic), max_task_idle_ms: 0 };
         for plan in &plan.tasks {
             let state = self.open_state(plan, &memory)?;
             let input =

@@ -3,7 +3,12 @@
 //! Nothing here decides; every call does one thing and reports what happened. The rdkafka adapter is the only
 //! user of librdkafka; a record-batch path of our own can take its place behind the same traits.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod conformance;
 pub mod coordinator;
+mod embedded;
+mod rdkafka;
 
 use std::time::Duration;
 

@@ -33,7 +33,8 @@ impl Feeder {
         let (events, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let work = Work { generator, serdes, producer, lanes: BTreeMap::new(), key: Vec::new() };
         let (counter, stopped) = (Arc::clone(&events), Arc::clone(&stop));
-        let thread = std::thread::Builder::new().name("generator".to_owned()).spawn(move || work.run(&counter, &stopped))?;
+        let thread =
+            std::thread::Builder::new().name("generator".to_owned()).spawn(move || work.run(&counter, &stopped))?;
         Ok(Self { events, stop, thread })
     }
 

@@ -85,7 +85,8 @@ impl Demo {
 
     fn run(self, options: &Options) -> Result<(), String> {
         let interrupted = self.tokio.spawn(async { tokio::signal::ctrl_c().await });
-        let stopping = || interrupted.is_finished() || options.stop_after.is_some_and(|time| self.started.elapsed() >= time);
+        let stopping =
+            || interrupted.is_finished() || options.stop_after.is_some_and(|time| self.started.elapsed() >= time);
         self.wait_for_first_answer(&stopping)?;
         let took = self.started.elapsed().as_secs_f64();
         say(&format!("{}\nThe first query was answered {took:.1} s after the start.\n", self.endpoints.banner()));
