@@ -22,6 +22,8 @@ mod stream_join;
 mod table;
 mod table_join;
 mod table_operators;
+#[cfg(test)]
+mod tests;
 
 pub use branch::BranchedStream;
 pub use builder::{StoreHandle, StreamsBuilder};
