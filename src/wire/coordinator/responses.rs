@@ -263,7 +263,7 @@ fn fetched(body: &mut Body<'_>) -> Result<Said<BTreeMap<TopicPartition, Committe
             let offset = body.from.i64()?;
             let leader_epoch = Some(body.from.i32()?).filter(|epoch| *epoch >= 0);
             let metadata = body.text()?;
-            let committed = (offset >= 0).then(|| (partition, CommittedOffset { offset, leader_epoch, metadata }));
+            let committed = (offset >= 0).then_some((partition, CommittedOffset { offset, leader_epoch, metadata }));
             Ok(body.code()?.map(|()| committed))
         })
     })?;
