@@ -212,8 +212,8 @@ impl Task {
         let choice = choose(&self.queues, idle_is_over && self.max_task_idle_ms > 0);
         match choice {
             Choice::Wait => self.idle_since = self.idle_since.or(Some(now)),
-            Choice::Nothing => self.idle_since = None,
             // Kept while idle is over, so that the next record need not wait again.
+            Choice::Nothing => {}
             Choice::Take(_) if idle_is_over => {}
             Choice::Take(_) => self.idle_since = None,
         }
