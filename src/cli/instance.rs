@@ -66,7 +66,7 @@ pub(super) fn exit_of_run(error: &RunError) -> u8 {
         RunError::Topics(_) => exit::DATA,
         RunError::Store { .. } => exit::IO,
         RunError::Group(_) => exit::TEMPORARY,
-        RunError::Thread { .. } | RunError::Client(_) => exit::SOFTWARE,
+        RunError::Thread { .. } | RunError::Restorer(_) | RunError::Client(_) => exit::SOFTWARE,
     }
 }
 
@@ -79,7 +79,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts HTTP first, so that probes answer while the cluster is waited for, then the runtime.
+    /// Starts the runtime, which waits for the cluster, and the HTTP server, whose probes answer meanwhile.
     pub fn start(settings: &Settings, kafka: Arc<dyn Kafka>, recipes: Recipes) -> Result<Self, InstanceError> {
         let address = settings.http.bind;
         let listener = TcpListener::bind(address).map_err(|error| InstanceError::Bind { address, error })?;

@@ -165,7 +165,7 @@ fn many_mistakes_are_all_told_at_once() {
     let inputs = Inputs {
         file: file(text),
         variables: pairs(&[
-            ("THALWEG__HTTP__BODY_LIMIT_BYTES", "-1"),
+            ("THALWEG__HTTP__HEADER_READ_TIMEOUT_MS", "-1"),
             ("THALWEG__APPLICATION__STATEDIR", "x"),
             ("THALWEG__SCHEMA_REGISTRY__PASSWORD", ""),
         ]),
@@ -180,7 +180,7 @@ fn many_mistakes_are_all_told_at_once() {
         "app.toml: application.stream_threads: \"2\" is not a whole number from 1 to 512",
         "app.toml: kafka.consumer.fetch.min.bytes: array is not a text, a number or a boolean",
         "app.toml: kafka.session_timeout_ms: there is no such key; did you mean kafka.group.session_timeout_ms?",
-        "THALWEG__HTTP__BODY_LIMIT_BYTES: \"-1\" is not a whole number from 0 to 67108864",
+        "THALWEG__HTTP__HEADER_READ_TIMEOUT_MS: \"-1\" is not a whole number from 1 to 600000",
         "THALWEG__APPLICATION__STATEDIR: there is no such key; did you mean THALWEG__APPLICATION__STATE_DIR?",
         "THALWEG__SCHEMA_REGISTRY__PASSWORD: the value is not text",
         "--set log.fromat: there is no such key; did you mean log.format?",

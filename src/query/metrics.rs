@@ -25,7 +25,6 @@ pub struct Metrics {
     process: IntCounterVec,
     task_commits: IntCounterVec,
     dropped: IntCounterVec,
-    dead_letters: IntCounterVec,
     consumed: IntCounterVec,
     produced: IntCounterVec,
     commit_seconds: HistogramVec,
@@ -102,9 +101,12 @@ impl Metrics {
             process: counters("thalweg_task_process_total", "Records processed", &["task"])?,
             task_commits: counters("thalweg_task_commit_total", "Commits that succeeded", &["task"])?,
             dropped: counters("thalweg_dropped_records_total", "Records dropped", &["task", "reason"])?,
-            dead_letters: counters("thalweg_dead_letters_total", "Records set aside", &["topic", "reason"])?,
             consumed: counters("thalweg_records_consumed_total", "Records consumed", &["topic"])?,
-            produced: counters("thalweg_records_produced_total", "Records produced and acknowledged", &["topic"])?,
+            produced: counters(
+                "thalweg_records_produced_total",
+                "Records handed to the client for producing",
+                &["topic"],
+            )?,
             commit_seconds: seconds(
                 "thalweg_thread_commit_duration_seconds",
                 "Time of a commit, from flush to applied stores",
@@ -157,14 +159,9 @@ impl Metrics {
         self.consumed.with_label_values(&[topic])
     }
 
-    /// Records of `topic` that brokers acknowledged.
+    /// Records of `topic` that were handed to the client for producing.
     pub fn produced(&self, topic: &str) -> IntCounter {
         self.produced.with_label_values(&[topic])
-    }
-
-    /// Records of source `topic` that went to the dead-letter topic for `reason`, a word of the code.
-    pub fn dead_letters(&self, topic: &str, reason: &'static str) -> IntCounter {
-        self.dead_letters.with_label_values(&[topic, reason])
     }
 
     /// Times of the commits of stream thread `thread`, seconds.

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::events::ReleaseCause;
-use super::stream_thread::{StreamThread, ThreadError};
+use super::stream_thread::StreamThread;
 use crate::group::CommitMetadata;
 use crate::group::commit::{Action, Commit, Event, OffsetToCommit, Outcome, Recovery, Refusal};
+use crate::task::Step;
 use crate::types::{Offset, TaskId, TopicPartition};
-use crate::wire::ErrorKind;
+use crate::wire::{self, ErrorKind};
 
 /// How long acknowledgements may take; the client gives records up after its own `message.timeout.ms`.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(300);
@@ -97,19 +98,30 @@ impl Execution<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Refusal> {
+        let stores = self.thread.tasks.values().map(|running| running.task.stores()).max().unwrap_or(0);
+        for step in Step::all(stores) {
+            if let Err(error) = self.flush_step(step) {
+                // Without transactions nobody fences a producer on purpose: the records may be written or not.
+                let kind = if error.kind == ErrorKind::Retriable { Refusal::Retriable } else { Refusal::Fatal };
+                return Err(self.because(kind, error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one step of every task's outbox and waits until it is acknowledged.
+    fn flush_step(&mut self, step: Step) -> Result<(), wire::Error> {
         let StreamThread { tasks, producer, setup, .. } = &mut *self.thread;
+        // Sinks may have been sent since the last commit without being acknowledged yet.
+        let mut waiting = step == Step::Sinks;
         for running in tasks.values_mut() {
-            if let Err(ThreadError::Wire(error)) = running.send(&mut **producer, &setup.metrics) {
-                return Err(self.because(refusal(error.kind), error.to_string()));
-            }
+            waiting |= running.send(step, &mut **producer, &setup.metrics)?;
         }
-        match producer.flush(FLUSH_TIMEOUT) {
-            Ok(acknowledged) => {
-                self.acknowledged = acknowledged.into_iter().map(|ack| (ack.partition, ack.next_offset)).collect();
-                Ok(())
-            }
-            Err(error) => Err(self.because(refusal(error.kind), error.to_string())),
+        if waiting {
+            let acknowledged = producer.flush(FLUSH_TIMEOUT)?;
+            self.acknowledged.extend(acknowledged.into_iter().map(|ack| (ack.partition, ack.next_offset)));
         }
+        Ok(())
     }
 
     fn apply(&mut self, tasks: &[TaskId]) -> Result<(), TaskId> {
@@ -130,13 +142,5 @@ impl Execution<'_> {
             retire_producer: matches!(recovery, Recovery::RetireProducer),
             lost: matches!(recovery, Recovery::Lose),
         }
-    }
-}
-
-fn refusal(kind: ErrorKind) -> Refusal {
-    match kind {
-        ErrorKind::Retriable => Refusal::Retriable,
-        ErrorKind::Fenced => Refusal::Fenced,
-        ErrorKind::Fatal => Refusal::Fatal,
     }
 }

@@ -14,10 +14,10 @@ use super::placement::Placement;
 use super::publisher::Publisher;
 use super::restorer::RestorerCommand;
 use super::workers::Workers;
-use crate::group::Tick;
 use crate::group::codec::SubscriptionInfo;
 use crate::group::leader::{self, Tasks};
 use crate::group::member::{End, Event, Order, Target};
+use crate::group::{TaskSet, Tick, reconcile};
 use crate::query::{Heartbeat, Membership};
 use crate::types::TaskId;
 use crate::wire::coordinator::Membership as Group;
@@ -41,6 +41,9 @@ pub enum RunError {
         /// What it said.
         reason: String,
     },
+    /// The restorer ended.
+    #[error("the restorer failed: {0}")]
+    Restorer(String),
     /// A task's store cannot be opened.
     #[error("task {task}: {error}")]
     Store {
@@ -151,6 +154,7 @@ impl Control {
                 self.fail(RunError::Thread { thread: thread + 1, reason });
                 self.settle(&lost);
             }
+            ControlEvent::RestorerFailed(reason) => self.fail(RunError::Restorer(reason)),
             ControlEvent::Stop => self.leave(),
         }
     }
@@ -243,16 +247,15 @@ impl Control {
 
     fn assign(&mut self, target: Target) {
         tracing::info!(active = %texts(&target.active), "assignment received");
-        let coming: Vec<TaskId> =
-            target.active.iter().filter(|task| !self.placements.contains_key(task)).copied().collect();
-        for task in coming {
-            self.open(task);
-        }
+        let owned = TaskSet { active: self.placements.keys().copied().collect(), standby: BTreeSet::new() };
+        let steps = reconcile(&owned, &TaskSet { active: target.active.clone(), standby: BTreeSet::new() });
+        // What leaves was revoked before this target arrived: the protocol is cooperative.
+        steps.open_active.into_iter().for_each(|task| self.open(task));
         self.publisher.assigned(&target, &self.tasks, &self.placements);
     }
 
     fn open(&mut self, task: TaskId) {
-        let placement = self.workers.place(task, &self.placements);
+        let placement = self.workers.place(&self.placements);
         let open = self.workers.open_task(task, &placement);
         self.placements.insert(task, placement);
         self.workers.restorer(RestorerCommand::Open(open));

@@ -22,6 +22,8 @@ pub(super) enum ControlEvent {
     Released(Released),
     /// A stream thread ended with an error that nobody but a person can settle.
     ThreadFailed { thread: usize, reason: String },
+    /// The restorer ended with an error that nobody but a person can settle.
+    RestorerFailed(String),
     /// The process shall stop.
     Stop,
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::progress::{self, ProgressCell};
-use super::stream_thread::{SEND_TIMEOUT, ThreadError};
+use super::stream_thread::SEND_TIMEOUT;
 use crate::query::{Metrics, TaskMetrics};
-use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Task};
+use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Step, Task};
 use crate::types::{Offset, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent, Producer};
 
@@ -97,14 +97,21 @@ impl RunningTask {
         Ok(progress.records)
     }
 
-    /// Hands the outbox to the producer.
-    pub(super) fn send(&mut self, producer: &mut dyn Producer, metrics: &Metrics) -> Result<(), ThreadError> {
-        let sent = self.task.outbox().drain(|to, arena| {
+    /// Hands one step of the outbox to the producer; returns whether there was anything.
+    pub(super) fn send(
+        &mut self,
+        step: Step,
+        producer: &mut dyn Producer,
+        metrics: &Metrics,
+    ) -> Result<bool, wire::Error> {
+        let mut sent = false;
+        self.task.outbox().drain(step, |to, arena| {
             producer.send(to, arena, SEND_TIMEOUT)?;
             metrics.produced(&to.topic).inc_by(arena.len() as u64);
+            sent = true;
             Ok::<_, wire::Error>(())
-        });
-        Ok(sent?)
+        })?;
+        Ok(sent)
     }
 
     /// Counts a commit and what was dropped since the last one.

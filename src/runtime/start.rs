@@ -253,8 +253,10 @@ impl Start {
         }
         let consumer = self.kafka.consumer(&format!("{client_id}-restore-consumer"))?;
         let (restorer, commands) = bounded(CHANNEL_CAPACITY);
-        let restorer_join =
-            Workers::start_restorer(Restorer::new(consumer, Arc::clone(&self.memory), commands, self.events.clone()))?;
+        let restorer_join = Workers::start_restorer(
+            Restorer::new(consumer, Arc::clone(&self.memory), commands, self.events.clone()),
+            self.events.clone(),
+        )?;
         let workers = Workers {
             recipes: Arc::clone(&self.recipes),
             directory: Arc::clone(&self.directory),

@@ -14,7 +14,7 @@ use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadComma
 use super::running_task::RunningTask;
 use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_due};
 use crate::query::{Heartbeat, Metrics};
-use crate::task::{Fault, Input, Recipes, Task, TaskOptions};
+use crate::task::{Fault, Input, Recipes, Step, Task, TaskOptions};
 use crate::types::{TaskId, TopicPartition};
 use crate::wire::coordinator::OffsetsClient;
 use crate::wire::{self, Consumer, Kafka, Producer};
@@ -23,7 +23,7 @@ use crate::wire::{self, Consumer, Kafka, Producer};
 const RECORDS_PER_TURN: usize = 1_000;
 /// How long a turn without work waits for records; also the longest a command waits.
 const IDLE_WAIT: Duration = Duration::from_millis(10);
-/// Outbox bytes of a thread that are handed to the client at once.
+/// Bytes for sinks in one outbox that are handed to the client before the commit.
 const OUTBOX_BYTES: usize = 256 * 1024;
 /// How long the client may refuse records because its queue is full.
 pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -71,6 +71,16 @@ pub(super) enum ThreadError {
     Commit(CommitFailure),
 }
 
+impl std::fmt::Display for ThreadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Wire(error) => error.fmt(f),
+            Self::Task(task, fault) => write!(f, "task {task}: {fault}"),
+            Self::Commit(failure) => f.write_str(&failure.reason),
+        }
+    }
+}
+
 impl From<wire::Error> for ThreadError {
     fn from(error: wire::Error) -> Self {
         Self::Wire(error)
@@ -107,11 +117,15 @@ impl StreamThread {
     fn commands(&mut self) -> Result<bool, ThreadError> {
         while let Ok(command) = self.setup.commands.try_recv() {
             match command {
-                ThreadCommand::Start(start) => self.start(start)?,
+                ThreadCommand::Start(start) => self.start(start),
                 ThreadCommand::Release { tasks, commit } => self.release(&tasks, commit)?,
                 ThreadCommand::Stop => {
                     let all = self.tasks.keys().copied().collect();
-                    self.release(&all, true)?;
+                    if let Err(error) = self.release(&all, true) {
+                        // The thread ends in any case; what is not committed is processed again by the next owner.
+                        tracing::warn!(reason = %error, "the last commit failed");
+                        self.hand_back(&all, ReleaseCause::Told);
+                    }
                     return Ok(false);
                 }
             }
@@ -119,27 +133,40 @@ impl StreamThread {
         Ok(true)
     }
 
-    fn start(&mut self, start: StartTask) -> Result<(), ThreadError> {
+    fn start(&mut self, start: StartTask) {
         let StartTask { task: id, state, inputs, progress } = start;
-        let inputs = match self.inputs(&inputs) {
+        let inputs = match self.inputs(&inputs).and_then(|inputs| self.read_from(inputs)) {
             Ok(inputs) => inputs,
             Err(error) => {
                 let cause = ReleaseCause::Reopen { reason: error.to_string() };
-                let _ = self.setup.events.send(ControlEvent::Released(Released { tasks: vec![(id, state)], cause }));
-                return Ok(());
+                self.tell(Released { tasks: vec![(id, state)], cause });
+                return;
             }
         };
         let setup = &self.setup;
         let now = setup.clock.wall_ms();
         let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
-        for input in &inputs {
-            self.consumer.assign(&input.partition, input.position)?;
-        }
         let metrics = setup.metrics.task(id);
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes);
         running.publish(&setup.name);
         self.tasks.insert(id, running);
-        Ok(())
+    }
+
+    fn tell(&self, released: Released) {
+        // Control ends last; when it is gone nobody waits for the answer.
+        let _ = self.setup.events.send(ControlEvent::Released(released));
+    }
+
+    /// Starts to read every input; when one cannot be read none is.
+    fn read_from(&mut self, inputs: Vec<Input>) -> Result<Vec<Input>, wire::Error> {
+        let assigned = inputs.iter().try_for_each(|input| self.consumer.assign(&input.partition, input.position));
+        if let Err(error) = assigned {
+            for input in &inputs {
+                self.consumer.unassign(&input.partition)?;
+            }
+            return Err(error);
+        }
+        Ok(inputs)
     }
 
     /// Where each input goes on: at its committed offset, else at the start of its log.
@@ -181,8 +208,7 @@ impl StreamThread {
             }
             released.push((*id, running.task.into_state()));
         }
-        // Control ends last; when it is gone nobody waits for the answer.
-        let _ = self.setup.events.send(ControlEvent::Released(Released { tasks: released, cause }));
+        self.tell(Released { tasks: released, cause });
     }
 
     fn turn(&mut self) -> Result<(), ThreadError> {
@@ -191,8 +217,8 @@ impl StreamThread {
         for (id, running) in &mut self.tasks {
             running.fetch(&mut *self.consumer, &self.setup.metrics)?;
             records += running.process(RECORDS_PER_TURN, now).map_err(|fault| ThreadError::Task(*id, fault))?;
-            if running.task.outbox().bytes() >= OUTBOX_BYTES {
-                running.send(&mut *self.producer, &self.setup.metrics)?;
+            if running.task.outbox().sink_bytes() >= OUTBOX_BYTES {
+                running.send(Step::Sinks, &mut *self.producer, &self.setup.metrics)?;
             }
         }
         if self.commit_is_due() {
@@ -219,7 +245,7 @@ impl StreamThread {
         let mut uncommitted = Uncommitted::default();
         for running in self.tasks.values() {
             uncommitted.records += u64::from(running.task.is_dirty());
-            uncommitted.bytes += running.task.overlay_bytes();
+            uncommitted.bytes += running.task.uncommitted_bytes();
             uncommitted.requested |= running.task.commit_requested();
         }
         commit_is_due(&self.setup.policy, self.setup.clock.tick(), self.last_commit, uncommitted)

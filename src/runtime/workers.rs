@@ -53,13 +53,19 @@ impl Worker {
 }
 
 impl Workers {
-    /// Starts the restorer's thread.
-    pub(super) fn start_restorer(restorer: Restorer) -> std::io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name("restorer".to_owned()).spawn(|| restorer.run())
+    /// Starts the restorer's thread; what it dies of is told to the control thread.
+    pub(super) fn start_restorer(restorer: Restorer, events: Sender<ControlEvent>) -> std::io::Result<JoinHandle<()>> {
+        let work = move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| restorer.run())) {
+                // Control ends last; when it is gone nobody asks why this thread ended.
+                let _ = events.send(ControlEvent::RestorerFailed(panic_text(&*panic)));
+            }
+        };
+        std::thread::Builder::new().name("restorer".to_owned()).spawn(work)
     }
 
     /// Chooses the thread of a new task: the one with the fewest tasks.
-    pub(super) fn place(&self, _: TaskId, placements: &BTreeMap<TaskId, Placement>) -> Placement {
+    pub(super) fn place(&self, placements: &BTreeMap<TaskId, Placement>) -> Placement {
         let load = |thread: &usize| placements.values().filter(|placement| placement.thread() == *thread).count();
         let alive = (0..self.threads.len()).filter(|thread| self.threads[*thread].alive);
         Placement::opening(alive.min_by_key(load).unwrap_or(0))
@@ -117,7 +123,7 @@ impl Workers {
         lost
     }
 
-    /// Stops every thread and waits for it; the restorer last, because it closes what the others give up.
+    /// Stops every thread and waits for it. A state that a thread gives up now closes itself.
     pub(super) fn stop(&mut self) {
         for worker in &self.threads {
             // A thread that has ended needs no word.

@@ -24,7 +24,7 @@ use thalweg_state::{Position, StoreSpec, TaskState};
 
 pub use cx::{Cx, DropReason, Dropped, RecordMetadata};
 pub use fault::{Fault, Part};
-pub use outbox::{ChangelogSlot, Outbox, SinkSlot};
+pub use outbox::{ChangelogSlot, Outbox, SinkSlot, Step};
 pub use punctuate::{Due, PunctuationType, ScheduleId, Schedules};
 pub use push::{Change, Nothing, Push, Record};
 pub use queue::{Choice, RecordQueue, choose};
@@ -88,6 +88,7 @@ pub struct Task {
     queues: Vec<RecordQueue>,
     processors: Vec<Rc<RefCell<dyn Punctuate>>>,
     changelogs: Vec<TopicPartition>,
+    stores: usize,
     cx: Cx,
     dead_letters: DeadLetters,
     max_task_idle_ms: i64,
@@ -151,6 +152,7 @@ impl Task {
             queues,
             processors,
             changelogs: changelogs(sub_topology, id.partition),
+            stores: sub_topology.stores.len(),
             cx,
             dead_letters,
             max_task_idle_ms: options.max_task_idle_ms,
@@ -222,7 +224,9 @@ impl Task {
             Choice::Take(_) if self.queues.iter().all(|queue| !queue.is_empty()) => self.idle_since = None,
             // Read to its end: its producers may still be about to send something older. The time stays over until the
             // partition has records again, so that the next record need not wait once more.
-            Choice::Take(_) if now - *self.idle_since.get_or_insert(now) < self.max_task_idle_ms => return Choice::Wait,
+            Choice::Take(_) if now - *self.idle_since.get_or_insert(now) < self.max_task_idle_ms => {
+                return Choice::Wait;
+            }
             Choice::Take(_) | Choice::Nothing => {}
             Choice::Wait => self.idle_since = None,
         }
@@ -293,9 +297,14 @@ impl Task {
         &mut self.cx.outbox
     }
 
-    /// Bytes of uncommitted rows.
-    pub fn overlay_bytes(&self) -> usize {
-        self.cx.state.overlay_bytes()
+    /// Bytes of uncommitted rows and of records waiting to be produced.
+    pub fn uncommitted_bytes(&self) -> usize {
+        self.cx.state.overlay_bytes() + self.cx.outbox.bytes()
+    }
+
+    /// Number of stores: how many changelog steps a commit has ([`Step::all`]).
+    pub fn stores(&self) -> usize {
+        self.stores
     }
 
     /// Whether a processor asked for a commit since the last one.

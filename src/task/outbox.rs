@@ -1,6 +1,13 @@
 //! The records a task wants produced: sinks, changelogs and dead letters, in one arena per partition.
+//!
+//! They leave in an order that keeps the promise of at-least-once. After a crash the stores are restored to the end of
+//! their changelogs, so an event whose changelog record is out looks processed: everything that follows from it must be
+//! out before. Hence sinks first, then the changelogs from the last store of the chain to the first, each step
+//! acknowledged before the next one.
 
 use std::sync::Arc;
+
+use thalweg_state::StoreIndex;
 
 use crate::types::{ArenaRecord, HeadersView, RecordArena, Timestamp, TopicPartition, partition_of};
 
@@ -22,6 +29,8 @@ pub struct ChangelogSlot {
 struct Lane {
     to: TopicPartition,
     arena: RecordArena,
+    /// The store whose changelog this is; `None`: a sink.
+    store: Option<StoreIndex>,
 }
 
 /// All records a task wants produced since the outbox was last drained.
@@ -29,9 +38,29 @@ struct Lane {
 pub struct Outbox {
     lanes: Vec<Lane>,
     sinks: Vec<(Arc<str>, SinkSlot)>,
-    bytes: usize,
-    records: usize,
+    sink_bytes: usize,
+    changelog_bytes: usize,
     null_keys: u32,
+}
+
+/// Which records leave together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Those of all sinks, dead letters included.
+    Sinks,
+    /// Those of one store's changelog.
+    Changelog(StoreIndex),
+}
+
+impl Step {
+    /// The steps of tasks with at most `stores` stores, in the order in which they must be acknowledged.
+    pub fn all(stores: usize) -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Sinks).chain((0..stores).rev().map(Self::Changelog))
+    }
+
+    fn of(lane: &Lane) -> Self {
+        lane.store.map_or(Self::Sinks, Self::Changelog)
+    }
 }
 
 impl Outbox {
@@ -43,19 +72,19 @@ impl Outbox {
         let topic: Arc<str> = topic.into();
         let slot = SinkSlot { first_lane: self.lanes.len(), partitions };
         for partition in 0..partitions {
-            self.open(TopicPartition::new(Arc::clone(&topic), partition));
+            self.open(TopicPartition::new(Arc::clone(&topic), partition), None);
         }
         self.sinks.push((topic, slot));
         slot
     }
 
-    /// Opens the lane of a changelog partition.
-    pub fn changelog(&mut self, topic: &str, partition: i32) -> ChangelogSlot {
-        ChangelogSlot { lane: self.open(TopicPartition::new(topic, partition)) }
+    /// Opens the lane of a store's changelog partition.
+    pub fn changelog(&mut self, store: StoreIndex, topic: &str, partition: i32) -> ChangelogSlot {
+        ChangelogSlot { lane: self.open(TopicPartition::new(topic, partition), Some(store)) }
     }
 
-    fn open(&mut self, to: TopicPartition) -> usize {
-        self.lanes.push(Lane { to, arena: RecordArena::new() });
+    fn open(&mut self, to: TopicPartition, store: Option<StoreIndex>) -> usize {
+        self.lanes.push(Lane { to, arena: RecordArena::new(), store });
         self.lanes.len() - 1
     }
 
@@ -78,8 +107,7 @@ impl Outbox {
         let arena = &mut self.lanes[slot.first_lane + partition as usize].arena;
         let before = arena.bytes();
         arena.write(timestamp, key, headers, serialize)?;
-        self.bytes += arena.bytes() - before;
-        self.records += 1;
+        self.sink_bytes += arena.bytes() - before;
         Ok(())
     }
 
@@ -87,40 +115,77 @@ impl Outbox {
     pub fn log(&mut self, slot: ChangelogSlot, timestamp: Timestamp, key: &[u8], value: Option<&[u8]>) {
         let headers = HeadersView::default();
         self.lanes[slot.lane].arena.push(ArenaRecord { timestamp, key: Some(key), value, headers });
-        self.bytes += key.len() + value.map_or(0, <[u8]>::len);
-        self.records += 1;
+        self.changelog_bytes += key.len() + value.map_or(0, <[u8]>::len);
     }
 
-    /// Bytes waiting.
+    /// Bytes waiting for sinks.
+    pub fn sink_bytes(&self) -> usize {
+        self.sink_bytes
+    }
+
+    /// Bytes waiting in all.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.sink_bytes + self.changelog_bytes
     }
 
-    /// Records waiting.
-    pub fn records(&self) -> usize {
-        self.records
-    }
-
-    /// Hands every non-empty arena to `send`, emptying it after success. After an error the rest stays.
-    pub fn drain<E>(&mut self, mut send: impl FnMut(&TopicPartition, &RecordArena) -> Result<(), E>) -> Result<(), E> {
-        if self.records == 0 {
-            return Ok(());
-        }
-        for lane in self.lanes.iter_mut().filter(|lane| !lane.arena.is_empty()) {
+    /// Hands the non-empty arenas of one step to `send`, emptying each after success. After an error the rest stays.
+    pub fn drain<E>(
+        &mut self,
+        step: Step,
+        mut send: impl FnMut(&TopicPartition, &RecordArena) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for lane in self.lanes.iter_mut().filter(|lane| Step::of(lane) == step && !lane.arena.is_empty()) {
             send(&lane.to, &lane.arena)?;
+            let waiting = if lane.store.is_none() { &mut self.sink_bytes } else { &mut self.changelog_bytes };
+            *waiting = waiting.saturating_sub(lane.arena.bytes());
             lane.arena.clear();
         }
-        self.bytes = 0;
-        self.records = 0;
         Ok(())
     }
 
     /// Drops what waits.
     pub fn discard(&mut self) {
-        for lane in &mut self.lanes {
-            lane.arena.clear();
+        self.lanes.iter_mut().for_each(|lane| lane.arena.clear());
+        (self.sink_bytes, self.changelog_bytes) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What follows from an event must be out before its changelog record makes it look processed.
+    #[test]
+    fn sinks_leave_before_changelogs_and_the_last_store_of_a_chain_before_the_first() {
+        let mut outbox = Outbox::default();
+        let first = outbox.changelog(0, "app-first-changelog", 3);
+        let second = outbox.changelog(1, "app-second-changelog", 3);
+        let sink = outbox.sink("out", 2);
+        outbox.log(first, 7, b"k", Some(b"1"));
+        outbox.log(second, 7, b"k", Some(b"22"));
+        outbox
+            .push(sink, 7, Some(b"k"), HeadersView::default(), |out| {
+                Ok::<_, ()>({
+                    out.push(9);
+                    true
+                })
+            })
+            .unwrap();
+        assert_eq!((outbox.sink_bytes(), outbox.bytes()), (2, 7));
+
+        let mut left = Vec::new();
+        for step in Step::all(2) {
+            let sent: Result<(), ()> = outbox.drain(step, |to, arena| {
+                left.push((to.to_string(), arena.len()));
+                Ok(())
+            });
+            sent.unwrap();
         }
-        self.bytes = 0;
-        self.records = 0;
+        let topics: Vec<_> = left.iter().map(|(to, _)| to.split_once("-").map_or("", |(head, _)| head)).collect();
+        assert_eq!(topics, ["out", "app", "app"]);
+        assert_eq!(left[1], ("app-second-changelog-3".to_owned(), 1));
+        assert_eq!(left[2], ("app-first-changelog-3".to_owned(), 1));
+        assert_eq!(outbox.bytes(), 0);
     }
 }

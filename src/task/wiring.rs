@@ -156,7 +156,7 @@ impl<'a> Wiring<'a> {
         let slot = StoreSlot {
             index,
             topic: changelog.map_or_else(|| Arc::clone(&name), Arc::from),
-            changelog: changelog.map(|topic| self.cx.outbox.changelog(topic, self.task.partition)),
+            changelog: changelog.map(|topic| self.cx.outbox.changelog(index, topic, self.task.partition)),
             name,
         };
         self.stores.insert(id, slot.clone());

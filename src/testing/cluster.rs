@@ -8,7 +8,7 @@ use thalweg_state::{Backend, SharedMemory, TaskState};
 use super::log::Log;
 use super::options::{DriverError, DriverOptions};
 use super::record::{RawRecord, TestRecord};
-use crate::task::{DecodePolicy, Dropped, Fault, Input, Recipes, Task, TaskOptions, store_specs};
+use crate::task::{DecodePolicy, Dropped, Fault, Input, Recipes, Step, Task, TaskOptions, store_specs};
 use crate::topology::{PartitionPlan, TaskPlan, TopicKind};
 use crate::types::{ArenaRecord, Headers, Offset, RecordView, TaskId, Timestamp, TopicPartition, partition_of};
 
@@ -163,12 +163,15 @@ impl Cluster {
     /// Writes what a task wants produced, commits, and hands the records to their readers.
     fn deliver(&mut self, index: usize) -> Result<(), Fault> {
         let mut produced = Vec::new();
-        let drained: Result<(), std::convert::Infallible> = self.tasks[index].task.outbox().drain(|to, arena| {
-            produced.extend(arena.iter().map(|record| (to.clone(), raw(&record))));
-            Ok(())
-        });
-        match drained {
-            Ok(()) => {}
+        let task = &mut self.tasks[index].task;
+        for step in Step::all(task.stores()) {
+            let drained: Result<(), std::convert::Infallible> = task.outbox().drain(step, |to, arena| {
+                produced.extend(arena.iter().map(|record| (to.clone(), raw(&record))));
+                Ok(())
+            });
+            match drained {
+                Ok(()) => {}
+            }
         }
         for (to, record) in produced {
             let offset = self.write(&to, record);
