@@ -18,14 +18,19 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// The three lines to try; each works in a shell as it stands.
-    pub fn curl_lines(&self) -> [String; 3] {
+    /// What to ask: an order, a customer's page, some orders.
+    pub fn urls(&self) -> [String; 3] {
         let Self { http, order_id, customer_id, .. } = self;
         [
-            format!("curl -s '{http}/v1/views/{ORDER_STATUS_VIEW}/{order_id}'"),
-            format!("curl -s '{http}/v1/views/{CUSTOMER_ORDERS_VIEW}/{customer_id}'"),
-            format!("curl -s '{http}/v1/views/{ORDER_STATUS_VIEW}?limit=3'"),
+            format!("{http}/v1/views/{ORDER_STATUS_VIEW}/{order_id}"),
+            format!("{http}/v1/views/{CUSTOMER_ORDERS_VIEW}/{customer_id}"),
+            format!("{http}/v1/views/{ORDER_STATUS_VIEW}?limit=3"),
         ]
+    }
+
+    /// The three lines to try; each works in a shell as it stands.
+    pub fn curl_lines(&self) -> [String; 3] {
+        self.urls().map(|url| format!("curl -s '{url}'"))
     }
 
     /// The whole text.

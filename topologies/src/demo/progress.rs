@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+/// More rows than this are not counted: counting costs the processing its time.
+pub const ROWS_MAX: u64 = 100_000;
+
 /// What the demo knows of itself at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -10,9 +13,9 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Events generated so far.
     pub events: u64,
-    /// Records of the source topics not processed yet.
+    /// Records not processed yet.
     pub lag: u64,
-    /// Rows in the views.
+    /// Rows in the views, at most [`ROWS_MAX`].
     pub rows: u64,
 }
 
@@ -38,7 +41,8 @@ impl fmt::Display for Line {
         let seconds = self.now.elapsed.as_secs();
         let Progress { events, lag, rows, .. } = self.now;
         write!(f, "{:02}:{:02}  {} events/s", seconds / 60, seconds % 60, self.events_per_s)?;
-        write!(f, "  {events} events  lag {lag}  {rows} rows")
+        let more = if rows < ROWS_MAX { "" } else { "+" };
+        write!(f, "  {events} events  lag {lag}  {rows}{more} rows")
     }
 }
 
@@ -54,6 +58,12 @@ mod tests {
     fn the_line_tells_rate_lag_and_rows() {
         let line = at(65_500, 6_500).since(at(63_500, 6_301));
         assert_eq!(line.to_string(), "01:05  100 events/s  6500 events  lag 12  345 rows");
+    }
+
+    #[test]
+    fn rows_are_counted_up_to_a_bound() {
+        let many = Progress { rows: ROWS_MAX, ..at(1_000, 10) };
+        assert_eq!(many.since(at(0, 0)).to_string(), "00:01  10 events/s  10 events  lag 12  100000+ rows");
     }
 
     #[test]

@@ -2,26 +2,28 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use thalweg::cli::{self, Instance, Settings};
 
 use super::banner::Endpoints;
+use super::failure::Failure;
 use super::feeder::{Feeder, now};
 use super::generator::Generator;
+use super::observed;
 use super::options::Options;
 use super::progress::Progress;
 use super::services;
+use super::stop::{LOOK, Stop};
 use crate::APP;
 use crate::serdes::Serdes;
-use crate::topics::ORDER_STATUS_VIEW;
 
-/// How long the first answer may take before the demo gives up.
+/// How long the first answers may take before the demo gives up.
 const FIRST_ANSWER: Duration = Duration::from_secs(60);
-/// Pause between looks at signals and at the application.
-const LOOK: Duration = Duration::from_millis(100);
+/// How long one request of the demo's own may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time between progress lines on a terminal, where they overwrite each other, and elsewhere.
 const PROGRESS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
@@ -36,17 +38,34 @@ pub fn run(arguments: &[String]) -> u8 {
             return if asked { cli::OK } else { cli::USAGE };
         }
     };
-    match Demo::start(&options).and_then(|demo| demo.run(&options)) {
+    match demonstrate(&options) {
         Ok(()) => cli::OK,
-        Err(reason) => {
-            say(&format!("the demo failed: {reason}\n"));
-            cli::SOFTWARE
+        Err(failure) => {
+            // Nobody reads: the exit code remains.
+            let _ = writeln!(std::io::stderr(), "the demo failed: {failure}");
+            failure.exit
+        }
+    }
+}
+
+fn demonstrate(options: &Options) -> Result<(), Failure> {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let tokio = tokio.map_err(Failure::software)?;
+    let stop = Stop::listen(&tokio, options.stop_after).map_err(Failure::software)?;
+    match &options.bootstrap_servers {
+        Some(servers) => say(&format!("connecting to {servers}\n")),
+        None => say("starting the embedded broker\n"),
+    }
+    match Demo::start(options, tokio, &stop)? {
+        Some(demo) => demo.run(&stop),
+        None => {
+            say("stopped before the brokers answered\n");
+            Ok(())
         }
     }
 }
 
 struct Demo {
-    started: Instant,
     tokio: tokio::runtime::Runtime,
     instance: Instance,
     feeder: Feeder,
@@ -56,24 +75,27 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(options: &Options) -> Result<Self, String> {
-        let started = Instant::now();
-        let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let tokio = tokio.map_err(text)?;
-        let registry = tokio.block_on(services::schema_registry(options)).map_err(text)?;
-        let cluster = services::cluster(options).map_err(text)?;
-        let state = tempfile::tempdir().map_err(text)?;
+    /// Starts everything; `None`: it was time to stop before the cluster answered.
+    fn start(options: &Options, tokio: tokio::runtime::Runtime, stop: &Stop) -> Result<Option<Self>, Failure> {
+        let registry = tokio.block_on(services::schema_registry(options)).map_err(Failure::software)?;
+        let state =
+            tempfile::Builder::new().prefix("orders-demo-").tempdir().map_err(|error| Failure::new(cli::IO, error))?;
+        let given = options.clone();
+        let cluster = stop.unless_due(move || services::cluster(&given)).map_err(Failure::software)?;
+        let Some(cluster) = cluster.transpose()? else { return Ok(None) };
         let settings = settings(options, &cluster.bootstrap_servers, &registry.url, state.path())?;
         cli::log(&settings.log);
 
-        let registry_settings = settings.schema_registry.as_ref().ok_or("the demo's registry is not configured")?;
-        let recipes = cli::recipes(APP, &settings.application.id, registry_settings)?;
-        let instance = Instance::start(&settings, Arc::clone(&cluster.kafka), recipes).map_err(text)?;
-        let client = cli::registry(registry_settings).map_err(text)?;
-        let serdes = Serdes::new(&client).map_err(text)?;
+        let registry_settings = settings.schema_registry.as_ref();
+        let registry_settings =
+            registry_settings.ok_or_else(|| Failure::software("the demo's registry is not configured"))?;
+        let recipes = cli::recipes(APP, &settings.application.id, registry_settings).map_err(Failure::software)?;
+        let serdes = cli::registry(registry_settings).and_then(|client| Serdes::new(&client));
+        let serdes = serdes.map_err(Failure::software)?;
+        let producer = cluster.kafka.producer("orders-demo-generator")?;
         let (generator, order_id, customer_id) = generator(options);
-        let producer = cluster.kafka.producer("orders-demo-generator").map_err(text)?;
-        let feeder = Feeder::start(generator, serdes, producer).map_err(text)?;
+        let instance = Instance::start(&settings, Arc::clone(&cluster.kafka), recipes)?;
+        let feeder = Feeder::start(generator, serdes, producer).map_err(Failure::software)?;
         let endpoints = Endpoints {
             http: format!("http://{}", instance.address()),
             bootstrap_servers: cluster.bootstrap_servers,
@@ -81,90 +103,85 @@ impl Demo {
             order_id,
             customer_id,
         };
-        Ok(Self { started, tokio, instance, feeder, endpoints, _registry: registry, _state: state })
+        Ok(Some(Self { tokio, instance, feeder, endpoints, _registry: registry, _state: state }))
     }
 
-    fn run(self, options: &Options) -> Result<(), String> {
-        let interrupted = self.tokio.spawn(async { tokio::signal::ctrl_c().await });
-        let stopping =
-            || interrupted.is_finished() || options.stop_after.is_some_and(|time| self.started.elapsed() >= time);
-        self.wait_for_first_answer(&stopping)?;
-        let took = self.started.elapsed().as_secs_f64();
-        say(&format!("{}\nThe first query was answered {took:.1} s after the start.\n", self.endpoints.banner()));
-        self.show_progress(&stopping)?;
+    fn run(self, stop: &Stop) -> Result<(), Failure> {
+        let shown = self.show(stop);
         say("\nstopping\n");
-        self.feeder.stop()?;
-        self.instance.stop().map_err(text)
+        let fed = self.feeder.stop().map_err(|reason| Failure::software(format_args!("the generator: {reason}")));
+        let ended = self.instance.stop().map_err(|error| Failure::software(format_args!("the application: {error}")));
+        ended.and(fed).and(shown)
     }
 
-    /// Waits until all three lines of the banner have an answer.
-    fn wait_for_first_answer(&self, stopping: &dyn Fn() -> bool) -> Result<(), String> {
-        let Endpoints { http, order_id, .. } = &self.endpoints;
-        let url = format!("{http}/v1/views/{ORDER_STATUS_VIEW}/{order_id}");
-        let client = reqwest::Client::new();
-        while !stopping() {
-            let answer = self.tokio.block_on(client.get(&url).send());
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            self.check()?;
-            if self.started.elapsed() > FIRST_ANSWER {
-                return Err(format!("no answer from {url} within {FIRST_ANSWER:?}"));
-            }
-            std::thread::sleep(LOOK);
+    /// Shows what to try and how it goes, until it is time to stop or a part has ended by itself.
+    fn show(&self, stop: &Stop) -> Result<(), Failure> {
+        if self.wait_for_first_answers(stop)? {
+            let took = stop.elapsed().as_secs_f64();
+            say(&format!(
+                "{}\nThe first queries were answered {took:.1} s after the start.\n",
+                self.endpoints.banner()
+            ));
+            self.show_progress(stop);
         }
         Ok(())
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.feeder.is_finished() {
-            return Err("the generator stopped".to_owned());
+    /// Waits until all lines of the banner have an answer; false: it is time to stop.
+    fn wait_for_first_answers(&self, stop: &Stop) -> Result<bool, Failure> {
+        let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build();
+        let client = client.map_err(Failure::software)?;
+        for url in self.endpoints.urls() {
+            while !self.answers(&client, &url) {
+                if stop.is_due() || self.is_broken() {
+                    return Ok(false);
+                }
+                if stop.elapsed() > FIRST_ANSWER {
+                    let reason = format!("no answer from {url} within {} s", FIRST_ANSWER.as_secs());
+                    return Err(Failure::new(cli::UNAVAILABLE, reason));
+                }
+                std::thread::sleep(LOOK);
+            }
         }
-        if self.instance.is_finished() {
-            return Err("the application stopped, see the log above".to_owned());
-        }
-        Ok(())
+        Ok(true)
     }
 
-    fn show_progress(&self, stopping: &dyn Fn() -> bool) -> Result<(), String> {
+    fn answers(&self, client: &reqwest::Client, url: &str) -> bool {
+        let answer = self.tokio.block_on(async { client.get(url).send().await });
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Whether a part has ended by itself; stopping it tells why.
+    fn is_broken(&self) -> bool {
+        self.feeder.is_finished() || self.instance.is_finished()
+    }
+
+    fn show_progress(&self, stop: &Stop) {
         let terminal = std::io::stdout().is_terminal();
         let every = PROGRESS[usize::from(!terminal)];
-        let mut last = self.progress();
-        while !stopping() {
-            self.check()?;
+        let mut last = self.progress(stop.elapsed());
+        while !stop.is_due() && !self.is_broken() {
             std::thread::sleep(LOOK);
-            if self.started.elapsed() - last.elapsed < every {
+            if stop.elapsed() - last.elapsed < every {
                 continue;
             }
-            let now = self.progress();
+            let now = self.progress(stop.elapsed());
             let line = now.since(last);
-            say(&if terminal { format!("\r{line}\x1b[K") } else { format!("{line}\n") });
+            // The cursor waits at the start of the line: a log line takes its place, the next one comes below.
+            say(&if terminal { format!("{line}\x1b[K\r") } else { format!("{line}\n") });
             last = now;
         }
-        Ok(())
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self, elapsed: Duration) -> Progress {
         let published = self.instance.published();
-        let catalog = published.catalog.load();
-        let topology = published.topology.load();
-        let (mut lag, mut rows) = (0, 0);
-        for (id, task) in &catalog.tasks {
-            let inputs = task.progress.load();
-            let missing = inputs.inputs.iter().filter_map(|input| Some(input.end? - input.position));
-            lag += missing.map(|missing| u64::try_from(missing).unwrap_or(0)).sum::<u64>();
-            let stores = topology.views.values().filter(|view| view.subtopology == id.subtopology);
-            let count = |reader: &thalweg_state::SharedReader| {
-                stores.map(|view| reader.approximate_rows(view.store_index).unwrap_or(0)).sum::<u64>()
-            };
-            rows += task.reader.as_ref().map_or(0, count);
-        }
-        Progress { elapsed: self.started.elapsed(), events: self.feeder.events(), lag, rows }
+        let (events, lag, rows) = (self.feeder.events(), observed::lag(published), observed::rows(published));
+        Progress { elapsed, events, lag, rows }
     }
 }
 
 /// The settings of an instance of the application, through the same table as `orders serve`.
-fn settings(options: &Options, brokers: &str, registry: &str, state: &std::path::Path) -> Result<Settings, String> {
+fn settings(options: &Options, brokers: &str, registry: &str, state: &std::path::Path) -> Result<Settings, Failure> {
     let state = state.display().to_string();
     let http = options.http_bind.to_string();
     let given = [
@@ -178,7 +195,9 @@ fn settings(options: &Options, brokers: &str, registry: &str, state: &std::path:
     ];
     let flag = |(key, value): (&str, &str)| (format!("--set {key}"), key.to_owned(), value.to_owned());
     let options = cli::Options { file: None, flags: given.map(flag).to_vec() };
-    cli::configuration(&options).map(|loaded| loaded.settings).map_err(|problems| cli::report(&problems))
+    cli::configuration(&options)
+        .map(|loaded| loaded.settings)
+        .map_err(|problems| Failure::new(cli::USAGE, cli::report(&problems)))
 }
 
 /// The generator, with the first order and its customer: they exist as soon as anything does.
@@ -206,8 +225,4 @@ fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     // Nobody reads any more: the demo goes on until it is stopped.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-fn text(error: impl ToString) -> String {
-    error.to_string()
 }

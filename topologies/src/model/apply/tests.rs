@@ -243,7 +243,7 @@ fn a_repeat_needs_the_same_life_and_the_same_time() {
     use OrderState::{Accepted, Cancelled, Cooking, Placed};
     let before = run(&[o(Placed), o(Accepted), o(Cooking), p(PaymentState::ApprovalRequested)]).status;
     assert_eq!(reason(&apply(KEY, before.clone(), &new_o(Accepted))), Some(AnomalyReason::IllegalTransition));
-    assert_eq!(apply(KEY, before.clone(), &o(Accepted)).effect, None);
+    assert_eq!(apply(KEY, before, &o(Accepted)).effect, None);
     let cancelled = run(&[o(Placed), o(Cancelled), p(PaymentState::ApprovalRequested)]).status;
     let refund = apply(KEY, cancelled, &p(PaymentState::Cancelled));
     assert_eq!(reason(&refund), Some(AnomalyReason::IllegalTransition), "the cancelled order is another life");
