@@ -3,9 +3,11 @@
 //! One table of [`keys`](Key) drives parsing, names in the environment, flags, help and documentation. Nothing here
 //! starts anything: [`load`] returns settings, or every mistake at once.
 
+mod application;
 mod arguments;
 mod environment;
 mod exit;
+mod instance;
 mod key;
 mod kind;
 mod layer;
@@ -18,9 +20,11 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+pub use application::{App, check, configuration, log, recipes, registry, run};
 pub use arguments::{Arguments, Command, Options, Usage, parse};
 pub use environment::{arguments, variables};
 pub use exit::{DATA, IO, OK, SOFTWARE, TEMPORARY, UNAVAILABLE, USAGE};
+pub use instance::{Instance, InstanceError, kafka_clients};
 pub use key::{KEYS, Key, PASSTHROUGH, Section};
 pub use kind::Kind;
 pub use layer::{Inputs, Source};

@@ -33,5 +33,5 @@ pub use plan::{Merged, Operator, Plan, Seam, Then};
 pub use processor::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, Stores};
 pub use source::Source;
 pub use stream::KStream;
-pub use table::KTable;
+pub use table::{KTable, NewValues};
 pub use table_operators::NewValue;

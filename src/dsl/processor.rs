@@ -236,8 +236,11 @@ struct Running<T, D, K, V, KO, VO> {
     processor: T,
     down: D,
     index: usize,
-    types: PhantomData<fn(K, V) -> (KO, VO)>,
+    types: PhantomData<Signature<K, V, KO, VO>>,
 }
+
+/// What a processor turns into what.
+type Signature<K, V, KO, VO> = fn(K, V) -> (KO, VO);
 
 impl<T, D, K, V, KO, VO> Running<T, D, K, V, KO, VO>
 where

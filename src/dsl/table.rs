@@ -16,6 +16,9 @@ use crate::serde::{Nullable, OptionalSerde, Serde};
 use crate::task::Change;
 use crate::topology::{NodeId, StoreDefinition, Topic};
 
+/// The plan of a table's changes as a stream.
+pub type NewValues<K, V> = Then<Seam<K, Change<V>>, NewValue, K, Change<V>>;
+
 /// A table. Cheap to clone; every handle is the same table.
 pub struct KTable<K: 'static, V: 'static> {
     pub(super) builder: StreamsBuilder,
@@ -169,7 +172,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
     }
 
     /// The table's changes as a stream of new values; `None` where a row was deleted.
-    pub fn to_stream(mut self) -> KStream<K, Option<V>, Then<Seam<K, Change<V>>, NewValue, K, Change<V>>> {
+    pub fn to_stream(mut self) -> KStream<K, Option<V>, NewValues<K, V>> {
         let node = {
             let mut build = self.builder.build_mut();
             let name = build.name("KTABLE-TOSTREAM-", self.next_name.take());
@@ -179,6 +182,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
     }
 
     /// Groups the rows by a new key and value, through a repartition topic; `None` leaves a row out.
+    #[expect(clippy::type_complexity, reason = "the selector's type is inferred, users never write it")]
     pub fn group_by<KO, VO, R, F, KS, VS>(
         mut self,
         selector: F,

@@ -11,6 +11,8 @@ use crate::wire::{self, Consumer, PartitionEvent, Producer};
 
 /// Records that may wait in one queue; a full queue leaves its partition unread.
 const QUEUE_RECORDS: usize = 2_000;
+/// Bytes that may wait in one queue before it counts as full; one more read adds at most 8 MiB.
+const QUEUE_BYTES: usize = 4 << 20;
 /// Records asked for in one read.
 const READ_RECORDS: usize = 1_000;
 /// How long the broker may take to tell the end of a partition.
@@ -58,7 +60,8 @@ impl RunningTask {
     /// Fills the queues that have room with what has arrived.
     pub(super) fn fetch(&mut self, consumer: &mut dyn Consumer, metrics: &Metrics) -> Result<(), wire::Error> {
         for (index, partition) in self.inputs.iter().enumerate() {
-            if self.task.queues()[index].len() >= QUEUE_RECORDS {
+            let queue = &self.task.queues()[index];
+            if queue.len() >= QUEUE_RECORDS || queue.bytes() >= QUEUE_BYTES {
                 continue;
             }
             let mut batch = self.task.spare_batch();

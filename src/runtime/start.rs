@@ -27,8 +27,10 @@ use crate::task::{Recipes, TaskOptions};
 use crate::wire::coordinator::{CoordinatorSettings, Membership as Group};
 use crate::wire::{self, ErrorKind, Kafka};
 
-/// A loop that has not turned for this long is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(30);
+/// A control loop that has not turned for this long is stuck.
+const CONTROL_STUCK_AFTER: Duration = Duration::from_secs(60);
+/// A stream thread waits for acknowledgements within one turn, as long as the client tries.
+const THREAD_STUCK_AFTER: Duration = Duration::from_secs(360);
 
 /// How an instance runs.
 #[derive(Debug, Clone)]
@@ -130,7 +132,7 @@ struct Start {
 
 impl Start {
     fn run(self, received: Receiver<ControlEvent>) -> Result<(), RunError> {
-        let heartbeat = Heartbeat::new("control", STUCK_AFTER, Instant::now());
+        let heartbeat = Heartbeat::new("control", CONTROL_STUCK_AFTER, Instant::now());
         let Some(topics) = self.prepare_topics(&heartbeat, &received)? else { return Ok(()) };
         let client = |error: wire::Error| RunError::Client(error.to_string());
         let mut group =
@@ -176,7 +178,7 @@ impl Start {
         loop {
             heartbeat.beat(Instant::now());
             let prepared = self.kafka.admin().map_err(TopicsError::from).and_then(|admin| {
-                let dead_letters = &self.options.task.dead_letter_topic;
+                let dead_letters = self.options.task.dead_letter_topic.as_deref();
                 topics::prepare(&*admin, &self.recipes, dead_letters, self.options.replication_factor)
             });
             match prepared {
@@ -228,7 +230,7 @@ impl Start {
         let mut threads = Vec::new();
         for index in 0..self.options.stream_threads {
             let name = format!("{client_id}-StreamThread-{}", index + 1);
-            let heartbeat = Heartbeat::new(name.as_str(), STUCK_AFTER, Instant::now());
+            let heartbeat = Heartbeat::new(name.as_str(), THREAD_STUCK_AFTER, Instant::now());
             loops.push(heartbeat.clone());
             let (sender, commands) = bounded(CHANNEL_CAPACITY);
             let setup = ThreadSetup {

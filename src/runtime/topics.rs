@@ -36,12 +36,12 @@ pub(super) struct Topics {
 pub(super) fn prepare(
     admin: &dyn Admin,
     recipes: &Recipes,
-    dead_letter_topic: &str,
+    dead_letter_topic: Option<&str>,
     replication_factor: i32,
 ) -> Result<Topics, TopicsError> {
     let (sources, sinks) = external_topics(recipes);
     let mut wanted: Vec<String> = sources.iter().chain(&sinks).cloned().collect();
-    wanted.push(dead_letter_topic.to_owned());
+    wanted.extend(dead_letter_topic.map(str::to_owned));
     wanted.sort_unstable();
     wanted.dedup();
     let mut partitions = describe(admin, &wanted)?;
@@ -52,11 +52,11 @@ pub(super) fn prepare(
     }
     make_ready(admin, &plan.internal_topics, replication_factor)?;
     partitions.extend(plan.internal_topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
-    if !partitions.contains_key(dead_letter_topic) {
+    if let Some(name) = dead_letter_topic.filter(|topic| !partitions.contains_key(*topic)) {
         let config = vec![("retention.ms".to_owned(), "-1".to_owned())];
-        let topic = NewTopic { name: dead_letter_topic.to_owned(), partitions: 1, replication_factor, config };
+        let topic = NewTopic { name: name.to_owned(), partitions: 1, replication_factor, config };
         admin.create(&[topic])?;
-        partitions.insert(dead_letter_topic.to_owned(), 1);
+        partitions.insert(name.to_owned(), 1);
     }
     Ok(Topics { plan, partitions })
 }

@@ -30,8 +30,9 @@ pub(super) struct DeadLetters {
 }
 
 impl DeadLetters {
-    pub(super) fn open(outbox: &mut Outbox, topic: &str, partitions: &BTreeMap<String, i32>) -> Self {
-        Self { slot: partitions.get(topic).map(|count| outbox.sink(topic, *count)) }
+    pub(super) fn open(outbox: &mut Outbox, topic: Option<&str>, partitions: &BTreeMap<String, i32>) -> Self {
+        let known = topic.and_then(|topic| Some((topic, *partitions.get(topic)?)));
+        Self { slot: known.map(|(topic, count)| outbox.sink(topic, count)) }
     }
 
     /// Applies the policy: an error is returned for [`DecodePolicy::Fail`], else the record is settled.

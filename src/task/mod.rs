@@ -38,8 +38,8 @@ use dead_letter::DeadLetters;
 pub struct TaskOptions {
     /// What to do with undecodable records of sources without a policy of their own.
     pub decode_policy: DecodePolicy,
-    /// The dead letter topic; its partition count must be among the resolved ones.
-    pub dead_letter_topic: String,
+    /// The dead letter topic, if undecodable records are kept; its partition count must be among the resolved ones.
+    pub dead_letter_topic: Option<String>,
     /// How long records of an empty partition's producers are waited for while others have records, in ms
     /// (`max.task.idle.ms`); records at the broker are always waited for, except with -1.
     pub max_task_idle_ms: i64,
@@ -133,7 +133,7 @@ impl Task {
             by_topic.insert(source.topic.name.as_str(), (entry, policy));
         }
         let processors = wiring.into_processors();
-        let dead_letters = DeadLetters::open(&mut cx.outbox, &options.dead_letter_topic, partitions);
+        let dead_letters = DeadLetters::open(&mut cx.outbox, options.dead_letter_topic.as_deref(), partitions);
         let (mut routes, mut queues) = (Vec::new(), Vec::new());
         for input in inputs {
             let (entry, policy) = by_topic[&*input.partition.topic];

@@ -45,6 +45,11 @@ impl RecordQueue {
         self.records
     }
 
+    /// Bytes of the batches that still have unprocessed records.
+    pub fn bytes(&self) -> usize {
+        self.batches.iter().map(SourceBatch::bytes).sum()
+    }
+
     /// Whether no record waits.
     pub fn is_empty(&self) -> bool {
         self.records == 0

@@ -1,2 +1,14 @@
-//! Order and payment views on Thalweg.
-fn main() {}
+//! The program: `orders serve` for operators, `orders demo` to look at.
+
+use std::process::ExitCode;
+
+use thalweg::cli;
+
+fn main() -> ExitCode {
+    let arguments = cli::arguments();
+    let code = match arguments.get(1).map(String::as_str) {
+        Some("demo") => orders::demo::run(&arguments[1..]),
+        _ => cli::run(orders::APP, &arguments),
+    };
+    ExitCode::from(code)
+}

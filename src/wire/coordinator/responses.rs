@@ -28,7 +28,9 @@ pub struct CommittedOffset {
 /// A successful JoinGroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {
+    /// New generation.
     pub generation: i32,
+    /// Own id.
     pub member_id: String,
     /// Everyone, when this member leads and must assign.
     pub lead: Option<Vec<JoinedMember>>,
@@ -37,7 +39,9 @@ pub struct Joined {
 /// A JoinGroup that failed, with the member id that comes with code 79.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinError {
+    /// How it failed.
     pub code: ErrorCode,
+    /// Empty, unless the broker gave one.
     pub member_id: String,
 }
 
@@ -259,7 +263,7 @@ fn fetched(body: &mut Body<'_>) -> Result<Said<BTreeMap<TopicPartition, Committe
             let offset = body.from.i64()?;
             let leader_epoch = Some(body.from.i32()?).filter(|epoch| *epoch >= 0);
             let metadata = body.text()?;
-            let committed = (offset >= 0).then(|| (partition, CommittedOffset { offset, leader_epoch, metadata }));
+            let committed = (offset >= 0).then_some((partition, CommittedOffset { offset, leader_epoch, metadata }));
             Ok(body.code()?.map(|()| committed))
         })
     })?;

@@ -6,6 +6,7 @@ use super::fatal;
 use crate::wire::Error;
 
 /// A request of the coordinator connection.
+#[expect(clippy::enum_variant_names, reason = "these are Kafka's names of its requests")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
     OffsetCommit,
@@ -91,7 +92,7 @@ impl Versions {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use kafka_protocol::messages::*;
-    use kafka_protocol::protocol::{HeaderVersion, Message, Request};
+    use kafka_protocol::protocol::{Message, Request};
 
     use super::*;
 

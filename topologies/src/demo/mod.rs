@@ -1,6 +1,12 @@
-//! The demo: an embedded schema registry, a generator of orders and payments, and what is printed.
+//! The demo: broker, schema registry, generator of orders and payments, and the application, in one process.
 
 pub mod banner;
+mod feeder;
 pub mod generator;
+mod options;
 pub mod progress;
 pub mod registry;
+mod run;
+mod services;
+
+pub use run::run;

@@ -30,17 +30,24 @@ fn check<T>(
     read: impl Fn(Body<'_>, i16) -> Result<T, DecodeError>,
 ) -> T {
     let bytes = bytes_of(response, version);
-    let body = |bytes| Body::new(Reader::new(bytes), api.is_flexible(version));
+    let flexible = api.is_flexible(version);
+    fn body(bytes: &[u8], flexible: bool) -> Body<'_> {
+        Body::new(Reader::new(bytes), flexible)
+    }
     for length in 0..bytes.len() {
-        assert!(read(body(&bytes[..length]), version).is_err(), "{api:?} {version}: {length} bytes of {}", bytes.len());
+        assert!(
+            read(body(&bytes[..length], flexible), version).is_err(),
+            "{api:?} {version}: {length} bytes of {}",
+            bytes.len()
+        );
     }
     for at in 0..bytes.len() {
         let mut broken = bytes.clone();
         broken[at] ^= 0xff;
-        let _ = read(body(&broken), version);
+        let _ = read(body(&broken, flexible), version);
     }
-    assert!(read(body(&[&bytes[..], &[0]].concat()), version).is_err(), "{api:?} {version}: a byte too many");
-    read(body(&bytes), version).unwrap()
+    assert!(read(body(&[&bytes[..], &[0]].concat(), flexible), version).is_err(), "{api:?} {version}: a byte too many");
+    read(body(&bytes, flexible), version).unwrap()
 }
 
 fn text(text: &str) -> StrBytes {

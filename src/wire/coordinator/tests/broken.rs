@@ -38,11 +38,11 @@ fn respond(stream: &mut TcpStream, correlation_id: i32, body: &[u8]) {
 /// ApiVersions 2: Heartbeat up to 4.
 const API_VERSIONS: [u8; 16] = [0, 0, 0, 0, 0, 1, 0, 12, 0, 0, 0, 4, 0, 0, 0, 0];
 
+type Heartbeat = Result<Result<(), ErrorCode>, Error>;
+
 /// Opens a connection to a server that greets well, answers the first heartbeat with `answer`, then hears what follows.
 /// Returns what two heartbeats gave, and whether the server saw a second request.
-fn heartbeats(
-    answer: impl FnOnce(&mut TcpStream, i32) + Send + 'static,
-) -> (Result<Result<(), ErrorCode>, Error>, Result<Result<(), ErrorCode>, Error>, bool) {
+fn heartbeats(answer: impl FnOnce(&mut TcpStream, i32) + Send + 'static) -> (Heartbeat, Heartbeat, bool) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = std::thread::spawn(move || {
@@ -97,7 +97,7 @@ fn every_broken_frame_closes_the_connection_with_a_typed_error() {
 #[test]
 fn an_answer_that_drips_ends_at_the_deadline() {
     let started = Instant::now();
-    let (first, ..) = heartbeats(|stream, _| {
+    let (first, ..) = heartbeats(move |stream, _| {
         // A byte now and then until the client gives up, each well within the timeout of a single read.
         let _ = stream.write_all(&[0, 0, 0, 200]);
         while stream.write_all(&[1]).is_ok() && started.elapsed() < Duration::from_secs(20) {

@@ -1,0 +1,61 @@
+//! What a test may choose about its driver, and why a driver does not start.
+
+use std::collections::BTreeMap;
+
+use crate::task::DecodePolicy;
+use crate::topology::TopologyError;
+use crate::types::Timestamp;
+
+/// How a driver runs its topology. The default: one partition per topic, rows in memory, undecodable records fail
+/// the task, wall clock at 0, a commit after every record.
+#[derive(Debug, Clone, Default)]
+pub struct DriverOptions {
+    pub(super) partitions: BTreeMap<String, i32>,
+    pub(super) on_disk: bool,
+    pub(super) decode_policy: Option<DecodePolicy>,
+    pub(super) wall_clock: Timestamp,
+    pub(super) manual_commit: bool,
+}
+
+impl DriverOptions {
+    /// The number of partitions of an external topic; 1 where nothing is said.
+    pub fn partitions(mut self, topic: impl Into<String>, count: i32) -> Self {
+        self.partitions.insert(topic.into(), count);
+        self
+    }
+
+    /// Keeps stores where the topology says, in a temporary directory, instead of all in memory.
+    pub fn on_disk(self) -> Self {
+        Self { on_disk: true, ..self }
+    }
+
+    /// What happens to undecodable records of sources without a policy of their own.
+    pub fn decode_policy(self, policy: DecodePolicy) -> Self {
+        Self { decode_policy: Some(policy), ..self }
+    }
+
+    /// The wall clock at the start, in ms since the epoch.
+    pub fn wall_clock(self, now: Timestamp) -> Self {
+        Self { wall_clock: now, ..self }
+    }
+
+    /// Commits only when the test calls `commit` or a processor asks for it. What tasks produce is written at once
+    /// all the same, as a producer without transactions does.
+    pub fn manual_commit(self) -> Self {
+        Self { manual_commit: true, ..self }
+    }
+}
+
+/// Why a driver does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The topology does not fit the partition counts.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A store does not open.
+    #[error(transparent)]
+    State(#[from] thalweg_state::Error),
+    /// No temporary directory.
+    #[error("cannot make a temporary directory for the stores: {0}")]
+    Directory(#[from] std::io::Error),
+}
