@@ -81,24 +81,17 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
     wire::check_settings(&wire_settings(settings)).into_iter().map(problem).collect()
 }
 
-/// A client of the configured schema registry.
-pub fn registry(settings: Option<&Registry>) -> Result<SchemaRegistry, SerdeError> {
-    // Without a registry every Avro record is refused with this address in the text.
-    let unset = RegistryOptions {
-        url: "http://schema-registry.unset".to_owned(),
-        credentials: None,
-        timeout: Duration::from_secs(1),
-    };
-    let options = settings.map_or(unset, |registry| RegistryOptions {
-        url: registry.url.clone(),
-        credentials: registry.credentials.as_ref().map(|c| (c.user.clone(), c.password.clone())),
-        timeout: registry.timeout,
-    });
-    SchemaRegistry::new(&options)
+/// A client of the configured schema registry; asks nothing of it yet.
+pub fn registry(settings: &Registry) -> Result<SchemaRegistry, SerdeError> {
+    SchemaRegistry::new(&RegistryOptions {
+        url: settings.url.clone(),
+        credentials: settings.credentials.as_ref().map(|c| (c.user.clone(), c.password.clone())),
+        timeout: settings.timeout,
+    })
 }
 
 /// The recipes of an application.
-pub fn recipes(application: App, id: &str, registry: Option<&Registry>) -> Result<Recipes, String> {
+pub fn recipes(application: App, id: &str, registry: &Registry) -> Result<Recipes, String> {
     let registry = self::registry(registry).map_err(|error| error.to_string())?;
     let builder = StreamsBuilder::new();
     (application.describe)(&builder, &registry).map_err(|error| error.to_string())?;
@@ -106,7 +99,10 @@ pub fn recipes(application: App, id: &str, registry: Option<&Registry>) -> Resul
 }
 
 fn describe(application: App) -> u8 {
-    match recipes(application, application.name, None) {
+    // Describing asks nothing of a registry.
+    let unasked =
+        Registry { url: "http://localhost:8081".to_owned(), credentials: None, timeout: Duration::from_secs(1) };
+    match recipes(application, application.name, &unasked) {
         Ok(recipes) => print(&recipes.topology.describe(), exit::OK),
         Err(error) => complain(&error, exit::SOFTWARE),
     }
@@ -125,7 +121,11 @@ pub fn log(settings: &Log) {
 
 fn serve(application: App, settings: &Settings) -> u8 {
     log(&settings.log);
-    let recipes = match recipes(application, &settings.application.id, settings.schema_registry.as_ref()) {
+    let Some(registry) = &settings.schema_registry else {
+        let missing = Problem::new("schema_registry.url", "is not set, and this application's records are Avro");
+        return complain(&report(&[missing]), exit::USAGE);
+    };
+    let recipes = match recipes(application, &settings.application.id, registry) {
         Ok(recipes) => recipes,
         Err(error) => return complain(&error, exit::SOFTWARE),
     };

@@ -334,3 +334,22 @@ fn the_table_names_every_key_once() {
     assert_eq!(table.lines().count(), 2 + KEYS.len() + PASSTHROUGH.len());
     assert_eq!(variable("kafka.group.instance_id"), "THALWEG__KAFKA__GROUP__INSTANCE_ID");
 }
+
+#[test]
+fn the_readme_holds_the_table_of_all_keys() {
+    let readme = include_str!("../../README.md");
+    let (_, begun) = readme.split_once("<!-- keys: begin, written by thalweg::cli::table() -->\n").unwrap();
+    let (found, _) = begun.split_once("<!-- keys: end -->").unwrap();
+    assert_eq!(found.trim(), table().trim(), "put the right side between the comments");
+}
+
+/// The documentation of `dsl` holds it as a doctest; hidden lines aside, the README shows the same.
+#[test]
+fn the_example_of_the_readme_is_one_that_runs() {
+    let docs = include_str!("../dsl/mod.rs").lines().map_while(|line| line.strip_prefix("//!"));
+    let lines: Vec<&str> = docs.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    let example: Vec<&str> = lines.split(|line| *line == "```").nth(1).unwrap().to_vec();
+    let shown: String = example.iter().filter(|line| !line.starts_with("# ")).map(|line| format!("{line}\n")).collect();
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&format!("```rust\n{shown}```\n")), "the README must show:\n{shown}");
+}

@@ -31,6 +31,9 @@ pub(super) struct Build {
     pub(super) blueprint: Blueprint,
     pub(super) entries: BTreeMap<NodeId, Vec<EntryRecipe>>,
     pub(super) old_values: BTreeSet<NodeId>,
+    pub(super) left_joins: BTreeSet<NodeId>,
+    /// The repartition source that the joins of a stream share.
+    pub(super) join_repartitions: BTreeMap<NodeId, NodeId>,
     policies: BTreeMap<NodeId, DecodePolicy>,
     views: Vec<ViewRecipe>,
     error: Option<TopologyError>,
@@ -73,6 +76,14 @@ impl Build {
     ) -> Repartition {
         let added = self.blueprint.add_repartition(parent, names, partitions);
         self.check(added)
+    }
+
+    /// Hangs another aggregation on the repartition of its grouping; Kafka Streams moves that repartition to the end
+    /// of its build order.
+    pub(super) fn reuse_repartition(&mut self, repartition: Repartition) {
+        if self.error.is_none() {
+            self.blueprint.reuse_repartition(repartition);
+        }
     }
 
     /// Connects a processor to a store. Once something went wrong ids may be stand-ins, so nothing is touched.
@@ -215,8 +226,10 @@ impl StreamsBuilder {
         if let Some(error) = build.error.take() {
             return Err(error);
         }
+        let topology = build.blueprint.build(application_id)?;
         Ok(Recipes {
-            topology: build.blueprint.build(application_id)?,
+            above_left_joins: topology.upstream(build.left_joins),
+            topology,
             entries: build.entries,
             old_values: build.old_values,
             policies: build.policies,

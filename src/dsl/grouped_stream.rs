@@ -1,26 +1,36 @@
 //! `KGroupedStream`: count, reduce and aggregate over the records of a key.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::options::{Grouped, Materialized};
 use super::plan::{FanOut, Plan, Seam};
 use super::rows::{Kept, Stored};
-use super::stream::KStream;
+use super::stream::{KStream, NullableStream};
 use super::table::KTable;
 use crate::serde::{I64Serde, Nullable, Serde};
 use crate::task::{Change, Cx, DropReason, Fault, KeyValueStore, Push, Record, Wiring};
-use crate::topology::{NodeId, StoreId};
+use crate::topology::{NodeId, Repartition, RepartitionNames, StoreId};
 
 /// A stream grouped by key. `K` and `V` are the stream's types, `GK` and `GV` their non-null parts.
 pub struct KGroupedStream<K: 'static, V: 'static, P: Plan<K, V>, GK, GV, KS, VS> {
     stream: KStream<K, V, P>,
     grouped: Grouped<GK, GV, KS, VS>,
+    repartition: Rc<Cell<Option<Repartition>>>,
+}
+
+/// For several aggregations of one grouping. Under a name of its own the grouping has one repartition topic, which
+/// they share; else each has one.
+impl<K: 'static, V: 'static, GK, GV, KS: Clone, VS: Clone> Clone for KGroupedStream<K, V, Seam<K, V>, GK, GV, KS, VS> {
+    fn clone(&self) -> Self {
+        Self { stream: self.stream.clone(), grouped: self.grouped.clone(), repartition: Rc::clone(&self.repartition) }
+    }
 }
 
 impl<K: 'static, V: 'static, P: Plan<K, V>, GK, GV, KS, VS> KGroupedStream<K, V, P, GK, GV, KS, VS> {
     pub(super) fn new(stream: KStream<K, V, P>, grouped: Grouped<GK, GV, KS, VS>) -> Self {
-        Self { stream, grouped }
+        Self { stream, grouped, repartition: Rc::default() }
     }
 }
 
@@ -82,6 +92,18 @@ where
         self.fold("KSTREAM-AGGREGATE-", values, materialized, fold, move || Some(initial()))
     }
 
+    /// The stream after its repartition topic.
+    fn through(&mut self, names: RepartitionNames) -> NullableStream<GK, GV, KS, VS> {
+        let Grouped { keys, values, name, .. } = &self.grouped;
+        if let Some(repartition) = self.repartition.get().filter(|_| name.is_some()) {
+            self.stream.builder.build_mut().reuse_repartition(repartition);
+            return self.stream.reuse(repartition.source, keys, values);
+        }
+        let (through, repartition) = self.stream.through_non_null(names, keys, values);
+        self.repartition.set(Some(repartition));
+        through
+    }
+
     fn fold<A, AS, F, I>(
         mut self,
         prefix: &str,
@@ -123,8 +145,7 @@ where
                 (node, store, std::mem::take(&mut self.stream.sources))
             }
             Some(names) => {
-                let Grouped { keys, values, .. } = &self.grouped;
-                let mut through = self.stream.through_non_null(names, true, keys, values);
+                let mut through = self.through(names);
                 let (node, store) = add(through.node);
                 through.take_plan().close(aggregation.recipe::<GK, GV, A>(node, store, seam.clone()));
                 (node, store, std::mem::take(&mut through.sources))

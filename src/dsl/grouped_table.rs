@@ -1,5 +1,6 @@
 //! `KGroupedTable`: aggregations that take a row's old value out of its group and put the new one in.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use super::source::Source;
 use super::table::KTable;
 use crate::serde::{I64Serde, Serde};
 use crate::task::{Change, Cx, Fault, KeyValueStore, Push, Record, Wiring};
-use crate::topology::{NodeId, StoreId, Topic};
+use crate::topology::{NodeId, Repartition, StoreId, Topic};
 
 /// A table grouped by a new key.
 pub struct KGroupedTable<K: 'static, V: 'static, KO, VO, F, KS, VS> {
@@ -22,11 +23,26 @@ pub struct KGroupedTable<K: 'static, V: 'static, KO, VO, F, KS, VS> {
     select: NodeId,
     selector: F,
     grouped: Grouped<KO, VO, KS, VS>,
+    repartition: Rc<Cell<Option<Repartition>>>,
+}
+
+/// For several aggregations of one grouping. Under a name of its own the grouping has one repartition topic, which
+/// they share; else each has one.
+impl<K: 'static, V: 'static, KO, VO, F: Clone, KS: Clone, VS: Clone> Clone for KGroupedTable<K, V, KO, VO, F, KS, VS> {
+    fn clone(&self) -> Self {
+        Self {
+            table: self.table.clone(),
+            select: self.select,
+            selector: self.selector.clone(),
+            grouped: self.grouped.clone(),
+            repartition: Rc::clone(&self.repartition),
+        }
+    }
 }
 
 impl<K: 'static, V: 'static, KO, VO, F, KS, VS> KGroupedTable<K, V, KO, VO, F, KS, VS> {
     pub(super) fn new(table: KTable<K, V>, select: NodeId, selector: F, grouped: Grouped<KO, VO, KS, VS>) -> Self {
-        Self { table, select, selector, grouped }
+        Self { table, select, selector, grouped, repartition: Rc::default() }
     }
 }
 
@@ -117,19 +133,29 @@ where
         let topic = self.grouped.name.as_deref().unwrap_or(&store_name);
         let names = build.blueprint.table_repartition_names(topic, user.as_deref());
         let name = build.name(prefix, user);
-        let repartition = build.repartition(self.select, &names, None);
+        let made = self.repartition.get().filter(|_| self.grouped.name.is_some());
+        let repartition = match made {
+            Some(made) => {
+                build.reuse_repartition(made);
+                made
+            }
+            None => build.repartition(self.select, &names, None),
+        };
+        self.repartition.set(Some(repartition));
         let node = build.processor(&name, &[repartition.source]);
         let Grouped { keys, values: changed, .. } = self.grouped;
         let store = build.own_store(node, &store_name, &keys, &values, &materialized);
         drop(build);
 
-        let (selector, write) = (self.selector, (keys.clone(), ChangedSerde(changed.clone())));
-        let topic = Topic::Internal(names.topic);
-        self.table.changes.clone().close(move |w| Select {
-            selector: selector.clone(),
-            down: Sink::wire(w, &topic, write.0.clone(), write.1.clone()),
-            types: PhantomData,
-        });
+        if made.is_none() {
+            let (selector, write) = (self.selector, (keys.clone(), ChangedSerde(changed.clone())));
+            let topic = Topic::Internal(names.topic);
+            self.table.changes.clone().close(move |w| Select {
+                selector: selector.clone(),
+                down: Sink::wire(w, &topic, write.0.clone(), write.1.clone()),
+                types: PhantomData,
+            });
+        }
         let seam = Seam::new();
         let source: Source<KO, Change<VO>, _, _> =
             Source::new(builder.clone(), repartition.source, keys.clone(), ChangedSerde(changed));

@@ -58,12 +58,18 @@ impl<KS, VS> Produced<KS, VS> {
 }
 
 /// How grouped records travel through a repartition topic, should one be needed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Grouped<K, V, KS, VS> {
     pub(super) keys: KS,
     pub(super) values: VS,
     pub(super) name: Option<String>,
     types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V, KS: Clone, VS: Clone> Clone for Grouped<K, V, KS, VS> {
+    fn clone(&self) -> Self {
+        Self { keys: self.keys.clone(), values: self.values.clone(), name: self.name.clone(), types: PhantomData }
+    }
 }
 
 impl<K, V, KS, VS> Grouped<K, V, KS, VS> {

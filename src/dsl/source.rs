@@ -36,7 +36,7 @@ where
         let Self { builder, node, keys, values, .. } = self;
         let recipe = move |w: &mut Wiring<'_>| -> Box<dyn Entry> {
             let (topic, keys, values) = (w.source_topic(node), keys.clone(), values.clone());
-            Box::new(Decode { topic, keys, values, down: make(w), types: PhantomData })
+            Box::new(Decode { topic, keys, values, down: make(w), decoded: None })
         };
         builder.build_mut().entries.entry(node).or_default().push(Box::new(recipe));
     }
@@ -47,7 +47,7 @@ struct Decode<K, V, KS, VS, D> {
     keys: KS,
     values: VS,
     down: D,
-    types: PhantomData<fn() -> (K, V)>,
+    decoded: Option<Record<K, V>>,
 }
 
 impl<K, V, KS, VS, D> Entry for Decode<K, V, KS, VS, D>
@@ -56,11 +56,15 @@ where
     VS: Deserializer<V>,
     D: Push<K, V>,
 {
-    fn enter(&mut self, record: &RecordView<'_>, cx: &mut Cx) -> Result<(), Fault> {
+    fn decode(&mut self, record: &RecordView<'_>) -> Result<(), Fault> {
         let fault = |part| move |error| Fault::Decode { part, error };
         let key = self.keys.deserialize(&self.topic, record.key).map_err(fault(Part::Key))?;
         let value = self.values.deserialize(&self.topic, record.value).map_err(fault(Part::Value))?;
-        cx.observe(record.timestamp);
-        self.down.push(Record { key, value, timestamp: record.timestamp }, cx)
+        self.decoded = Some(Record { key, value, timestamp: record.timestamp });
+        Ok(())
+    }
+
+    fn process(&mut self, cx: &mut Cx) -> Result<(), Fault> {
+        self.decoded.take().map_or(Ok(()), |record| self.down.push(record, cx))
     }
 }

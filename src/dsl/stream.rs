@@ -7,12 +7,12 @@ use super::branch::BranchedStream;
 use super::builder::StreamsBuilder;
 use super::grouped_stream::KGroupedStream;
 use super::operators::{Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
-use super::options::{Grouped, Produced, Repartitioned};
+use super::options::{Grouped, Joined, Produced, Repartitioned};
 use super::plan::{Merged, Operator, Plan, Seam, Then};
 use super::sink::{Foreach, NonNull, Sink};
 use super::source::Source;
 use crate::serde::{Nullable, OptionalSerde, Serde, Serializer};
-use crate::topology::{NodeId, RepartitionNames, Topic};
+use crate::topology::{NodeId, Repartition, RepartitionNames, Topic};
 
 /// A stream of records. `P` is its plan and is inferred; `KStream<K, V>` is what [`KStream::fan_out`] returns.
 ///
@@ -231,26 +231,26 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         KS: Serde<K>,
         VS: Serde<V>,
     {
-        let names = {
+        let Repartitioned { keys, values, name, partitions } = repartitioned;
+        let (repartition, topic) = {
             let mut build = self.builder.build_mut();
-            let prefix = match build.user_name(repartitioned.name) {
+            let prefix = match build.user_name(name) {
                 Some(name) => name,
                 None => build.blueprint.new_processor_name("KSTREAM-REPARTITION-"),
             };
-            build.blueprint.repartition_names(&prefix)
+            let names = build.blueprint.repartition_names(&prefix);
+            (build.repartition(self.node, &names, partitions), names.topic)
         };
-        let Repartitioned { keys, values, partitions, .. } = repartitioned;
         let (write, read) = ((keys.clone(), values.clone()), (keys, values));
-        self.through(names, partitions, true, write, read)
+        self.through(repartition, topic, write, read)
     }
 
-    /// Ends this stream in a repartition topic and starts the stream that reads it; the two sides may name the same
+    /// Ends this stream in the topic of a repartition that hangs on it, and starts the stream that reads it; the two sides may name the same
     /// bytes by different types.
-    pub(super) fn through<KW, VW, KO, VO, KR, VR>(
+    fn through<KW, VW, KO, VO, KR, VR>(
         &mut self,
-        names: RepartitionNames,
-        partitions: Option<i32>,
-        drop_null_keys: bool,
+        repartition: Repartition,
+        topic: String,
         write: (KW, VW),
         read: (KR, VR),
     ) -> KStream<KO, VO, Source<KO, VO, KR, VR>>
@@ -262,21 +262,56 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         KR: Serde<KO>,
         VR: Serde<VO>,
     {
-        let repartition = self.builder.build_mut().repartition(self.node, &names, partitions);
-        let (topic, (keys, values)) = (Topic::Internal(names.topic), write);
+        let (topic, (keys, values)) = (Topic::Internal(topic), write);
         self.take_plan().close(move |w| {
             let sink = Sink::wire(w, &topic, keys.clone(), values.clone());
-            if drop_null_keys { sink.dropping_null_keys() } else { sink }
+            let passes = repartition.filter.is_some_and(|filter| w.passes_null_keys(filter));
+            if passes { sink } else { sink.dropping_null_keys() }
         });
-        let source = Source::new(self.builder.clone(), repartition.source, read.0, read.1);
-        KStream::new(self.builder.clone(), repartition.source, BTreeSet::from([repartition.source]), false, source)
+        Self::after(&self.builder, repartition.source, read)
+    }
+
+    /// The stream that reads a repartition topic.
+    fn after<KO, VO, KR, VR>(
+        builder: &StreamsBuilder,
+        source: NodeId,
+        (keys, values): (KR, VR),
+    ) -> KStream<KO, VO, Source<KO, VO, KR, VR>>
+    where
+        KO: 'static,
+        VO: 'static,
+        KR: Serde<KO>,
+        VR: Serde<VO>,
+    {
+        let plan = Source::new(builder.clone(), source, keys, values);
+        KStream::new(builder.clone(), source, BTreeSet::from([source]), false, plan)
     }
 
     /// As [`KStream::through`], with the serdes of the non-null parts; the stream after it may carry nulls.
     pub(super) fn through_non_null<GK, GV, KS, VS>(
         &mut self,
         names: RepartitionNames,
-        drop_null_keys: bool,
+        keys: &KS,
+        values: &VS,
+    ) -> (NullableStream<GK, GV, KS, VS>, Repartition)
+    where
+        K: Nullable<GK>,
+        V: Nullable<GV>,
+        GK: 'static,
+        GV: 'static,
+        KS: Serde<GK>,
+        VS: Serde<GV>,
+    {
+        let repartition = self.builder.build_mut().repartition(self.node, &names, None);
+        let write = (NonNull::new(keys.clone()), NonNull::new(values.clone()));
+        let read = (OptionalSerde(keys.clone()), OptionalSerde(values.clone()));
+        (self.through(repartition, names.topic, write, read), repartition)
+    }
+
+    /// Gives this stream up for one that was repartitioned before.
+    pub(super) fn reuse<GK, GV, KS, VS>(
+        &mut self,
+        source: NodeId,
         keys: &KS,
         values: &VS,
     ) -> NullableStream<GK, GV, KS, VS>
@@ -288,9 +323,34 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         KS: Serde<GK>,
         VS: Serde<GV>,
     {
-        let write = (NonNull::new(keys.clone()), NonNull::new(values.clone()));
-        let read = (OptionalSerde(keys.clone()), OptionalSerde(values.clone()));
-        self.through(names, None, drop_null_keys, write, read)
+        self.take_plan().abandon();
+        Self::after(&self.builder, source, (OptionalSerde(keys.clone()), OptionalSerde(values.clone())))
+    }
+
+    /// As [`KStream::through_non_null`] for a join. A stream that was repartitioned for a join before, under its own
+    /// name, is not written a second time (Kafka Streams' `KStreamImpl.repartitionForJoin`).
+    pub(super) fn through_for_join<GK, GV, KS, VS>(&mut self, joined: &Joined<KS, VS>) -> NullableStream<GK, GV, KS, VS>
+    where
+        K: Nullable<GK>,
+        V: Nullable<GV>,
+        GK: 'static,
+        GV: 'static,
+        KS: Serde<GK>,
+        VS: Serde<GV>,
+    {
+        let (names, made) = {
+            let mut build = self.builder.build_mut();
+            let own_name = build.node_name(self.node);
+            let name = build.user_name(joined.name.clone()).unwrap_or_else(|| own_name.clone());
+            let made = build.join_repartitions.get(&self.node).copied().filter(|_| name == own_name);
+            (build.blueprint.repartition_names(&name), made)
+        };
+        if let Some(source) = made {
+            return self.reuse(source, &joined.keys, &joined.values);
+        }
+        let (through, _) = self.through_non_null(names, &joined.keys, &joined.values);
+        self.builder.build_mut().join_repartitions.insert(self.node, through.node);
+        through
     }
 
     /// Groups by the key; aggregations follow. Null keys and null values are dropped by the aggregation.

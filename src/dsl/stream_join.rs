@@ -13,6 +13,13 @@ use crate::serde::{Nullable, Serde};
 use crate::task::{Cx, DropReason, Fault, Push, Record, Wiring};
 use crate::topology::NodeId;
 
+/// Which stream records a join keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Inner,
+    Left,
+}
+
 impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     /// Joins each record with the table's row of its key; records without a row give nothing. Records with a null
     /// key or a null value are dropped.
@@ -33,7 +40,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         KS: Serde<GK>,
         VS: Serde<GV>,
     {
-        self.join_with(table, joined, "KSTREAM-JOIN-", true, |seam, getter| {
+        self.join_with(table, joined, Kind::Inner, |seam, getter| {
             move |w| Inner { getter: getter(w), joiner: joiner.clone(), down: seam.wire(w), types: PhantomData }
         })
     }
@@ -56,7 +63,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         KS: Serde<GK>,
         VS: Serde<GV>,
     {
-        self.join_with(table, joined, "KSTREAM-LEFTJOIN-", false, |seam, getter| {
+        self.join_with(table, joined, Kind::Left, |seam, getter| {
             move |w| Left { getter: getter(w), joiner: joiner.clone(), down: seam.wire(w), types: PhantomData }
         })
     }
@@ -66,8 +73,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         mut self,
         table: &KTable<GK, VT>,
         joined: Joined<KS, VS>,
-        prefix: &str,
-        drop_null_keys: bool,
+        kind: Kind,
         make: impl FnOnce(Seam<KO, VO>, GetterRecipe<GK, VT>) -> M,
     ) -> KStream<KO, VO>
     where
@@ -87,17 +93,12 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         let recipe = make(seam.clone(), table.rows.getter());
         let builder = self.builder.clone();
         let (node, sources) = if self.repartition_required {
-            let names = {
-                let mut build = builder.build_mut();
-                let prefix = joined.name.clone().unwrap_or_else(|| build.node_name(self.node));
-                build.blueprint.repartition_names(&prefix)
-            };
-            let mut through = self.through_non_null(names, drop_null_keys, &joined.keys, &joined.values);
-            let described = describe(&through, prefix, joined.name, table);
+            let mut through = self.through_for_join(&joined);
+            let described = describe(&through, kind, joined.name, table);
             through.take_plan().close(recipe);
             described
         } else {
-            let described = describe(&self, prefix, joined.name, table);
+            let described = describe(&self, kind, joined.name, table);
             self.take_plan().close(recipe);
             described
         };
@@ -108,7 +109,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
 /// Adds the join's node, connected to the stores that answer lookups of the table.
 fn describe<K: 'static, V: 'static, P: Plan<K, V>, GK: 'static, VT: 'static>(
     stream: &KStream<K, V, P>,
-    prefix: &str,
+    kind: Kind,
     name: Option<String>,
     table: &KTable<GK, VT>,
 ) -> (NodeId, BTreeSet<NodeId>) {
@@ -116,11 +117,18 @@ fn describe<K: 'static, V: 'static, P: Plan<K, V>, GK: 'static, VT: 'static>(
     let sources: BTreeSet<NodeId> = stream.sources.union(&table.sources).copied().collect();
     let all: Vec<NodeId> = sources.iter().copied().collect();
     build.copartition(&all);
+    let prefix = match kind {
+        Kind::Inner => "KSTREAM-JOIN-",
+        Kind::Left => "KSTREAM-LEFTJOIN-",
+    };
     let name = build.name(prefix, name);
     let stores = table.rows.stores(&mut build);
     let node = build.processor(&name, &[stream.node]);
     for store in stores {
         build.connect(node, store);
+    }
+    if kind == Kind::Left {
+        build.left_joins.insert(node);
     }
     (node, sources)
 }

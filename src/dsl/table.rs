@@ -309,7 +309,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
                 keep(&builder, node, sources, self.take_plan(), serdes, &store_name, &materialized)
             }
             Some(names) => {
-                let mut through = self.through_non_null(names, true, &serdes.0, &serdes.1);
+                let (mut through, _) = self.through_non_null(names, &serdes.0, &serdes.1);
                 let node = add(through.node);
                 let sources = std::mem::take(&mut through.sources);
                 keep(&builder, node, sources, through.take_plan(), serdes, &store_name, &materialized)

@@ -145,13 +145,14 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         sources.extend(&other.sources);
 
         let seam = Seam::new();
-        let merger = Arc::new(Merger::recipe(merge, store, keep.as_ref(), seam.clone()));
+        let merger = Arc::new(Merger::recipe(store, keep.as_ref(), seam.clone()));
         let (left, right) = (self.rows.getter(), other.rows.getter());
         let (same, joiner_, right_) = (Arc::clone(&merger), joiner.clone(), right.clone());
         self.changes.clone().close(move |w| ThisSide {
             kind,
             joiner: joiner_.clone(),
             other: right_(w),
+            sends_old: w.sends_old_values(merge),
             down: FanIn(w.shared(merge, |w| same(w))),
         });
         let (joiner_, left_) = (joiner.clone(), left.clone());
@@ -159,6 +160,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
             kind,
             joiner: joiner_.clone(),
             other: left_(w),
+            sends_old: w.sends_old_values(merge),
             down: FanIn(w.shared(merge, |w| merger(w))),
         });
         let rows: SharedRows<K, VO> = match (store, keep) {
@@ -244,6 +246,7 @@ struct ThisSide<K, R, F, D> {
     kind: Kind,
     joiner: F,
     other: Box<dyn Getter<K, R>>,
+    sends_old: bool,
     down: D,
 }
 
@@ -262,7 +265,7 @@ where
         let timestamp = right.as_ref().map_or(timestamp, |row| timestamp.max(row.timestamp));
         let right = right.as_ref().map(|row| &row.value);
         let new = self.kind.join(change.new.as_ref(), right, &self.joiner);
-        let old = self.kind.join(change.old.as_ref(), right, &self.joiner);
+        let old = if self.sends_old { self.kind.join(change.old.as_ref(), right, &self.joiner) } else { None };
         self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }
@@ -272,6 +275,7 @@ struct OtherSide<K, L, F, D> {
     kind: Kind,
     joiner: F,
     other: Box<dyn Getter<K, L>>,
+    sends_old: bool,
     down: D,
 }
 
@@ -290,23 +294,21 @@ where
         let timestamp = left.as_ref().map_or(timestamp, |row| timestamp.max(row.timestamp));
         let left = left.as_ref().map(|row| &row.value);
         let new = self.kind.join(left, change.new.as_ref(), &self.joiner);
-        let old = self.kind.join(left, change.old.as_ref(), &self.joiner);
+        let old = if self.sends_old { self.kind.join(left, change.old.as_ref(), &self.joiner) } else { None };
         self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }
 
 type SharedStore<K, V> = KeyValueStore<K, V, Arc<dyn SharedSerde<K>>, Arc<dyn SharedSerde<V>>>;
 
-/// Where both sides meet: keeps the result where the table is kept, drops old values nobody asked for.
+/// Where both sides meet: keeps the result where the table is kept.
 struct Merger<K: 'static, V: 'static> {
     store: Option<SharedStore<K, V>>,
-    sends_old: bool,
     down: FanOut<K, Change<V>>,
 }
 
 impl<K: 'static, V: 'static> Merger<K, V> {
     fn recipe(
-        node: NodeId,
         store: Option<StoreId>,
         keep: Option<&Keep<K, V>>,
         seam: Seam<K, Change<V>>,
@@ -314,19 +316,15 @@ impl<K: 'static, V: 'static> Merger<K, V> {
         let kept = store.zip(keep.map(|keep| (Arc::clone(&keep.keys), Arc::clone(&keep.values))));
         move |w| Self {
             store: kept.as_ref().map(|(id, (keys, values))| w.store(*id, Arc::clone(keys), Arc::clone(values))),
-            sends_old: w.sends_old_values(node),
             down: seam.wire(w),
         }
     }
 }
 
 impl<K: Clone, V: Clone> Push<K, Change<V>> for Merger<K, V> {
-    fn push(&mut self, mut record: Record<K, Change<V>>, cx: &mut Cx) -> Result<(), Fault> {
+    fn push(&mut self, record: Record<K, Change<V>>, cx: &mut Cx) -> Result<(), Fault> {
         if let Some(store) = &self.store {
             store.put(&record.key, record.value.new.as_ref(), record.timestamp, cx)?;
-        }
-        if !self.sends_old {
-            record.value.old = None;
         }
         self.down.push(record, cx)
     }

@@ -12,6 +12,8 @@ mod punctuate;
 mod push;
 mod queue;
 mod store;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::cell::RefCell;
@@ -238,25 +240,30 @@ impl Task {
         cx.input = Some((index, record.offset));
         cx.headers.assign(record.headers);
         let Route { entry, policy } = self.routes[index];
-        let entered = if record.timestamp < 0 {
+        let entries = &mut self.entries[entry];
+        let decoded = if record.timestamp < 0 {
             Err(dead_letter::negative_timestamp())
         } else {
-            self.entries[entry].iter_mut().try_for_each(|entry| entry.enter(&record, cx))
+            entries.iter_mut().try_for_each(|entry| entry.decode(&record))
         };
-        match entered {
-            Ok(()) => {}
-            Err(fault @ Fault::Decode { .. }) if fault.is_retriable() => {
+        let emptied = match decoded {
+            Ok(()) => {
+                cx.observe(record.timestamp);
+                entries.iter_mut().try_for_each(|entry| entry.process(cx))?;
+                self.queues[index].advance()
+            }
+            Err(fault) if fault.is_retriable() => {
                 self.blocked_until = Some(now + RETRY_AFTER_MS);
                 return Ok(false);
             }
-            Err(fault @ Fault::Decode { .. }) => {
+            Err(fault) => {
                 let partition = self.queues[index].partition();
                 self.dead_letters.settle(policy, fault, partition, &record, cx)?;
+                self.queues[index].skip()
             }
-            Err(fault) => return Err(fault),
-        }
+        };
         self.uncommitted = true;
-        if let Some(emptied) = self.queues[index].advance() {
+        if let Some(emptied) = emptied {
             self.keep_batch(emptied);
         }
         self.punctuate_due(PunctuationType::StreamTime)?;

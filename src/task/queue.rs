@@ -104,13 +104,18 @@ impl RecordQueue {
 
     /// Moves past the head, which is processed. Returns an emptied batch to be filled again.
     pub fn advance(&mut self) -> Option<SourceBatch> {
+        self.partition_time = self.partition_time.max(self.head);
+        self.skip()
+    }
+
+    /// As [`RecordQueue::advance`], past a head that did not decode: its time counts for nothing.
+    pub fn skip(&mut self) -> Option<SourceBatch> {
         let batch = self.batches.front()?;
         let record = batch.get(self.next);
-        let (offset, timestamp, epoch) = (record.offset, record.timestamp, record.leader_epoch);
+        let (offset, epoch) = (record.offset, record.leader_epoch);
         let exhausted = self.next + 1 == batch.len();
         self.position = offset + 1;
         self.leader_epoch = epoch.or(self.leader_epoch);
-        self.partition_time = Some(self.partition_time.map_or(timestamp, |time| time.max(timestamp)));
         self.records -= 1;
         let emptied = if exhausted {
             self.next = 0;

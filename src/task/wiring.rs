@@ -15,10 +15,14 @@ use crate::serde::{Deserializer, Serializer, ViewCodec};
 use crate::topology::{NodeId, StoreId, SubTopology, Topic, Topology};
 use crate::types::{RecordView, TaskId};
 
-/// Where a source's records enter a chain: decodes, then pushes.
+/// Where a source's records enter a chain, in two steps: a topic may feed several chains, and none of them may run
+/// before all of them have decoded.
 pub trait Entry {
-    /// Decodes and processes one record. A [`Fault::Decode`] means nothing has happened yet.
-    fn enter(&mut self, record: &RecordView<'_>, cx: &mut Cx) -> Result<(), Fault>;
+    /// Decodes one record and keeps it for [`Entry::process`]; nothing else happens.
+    fn decode(&mut self, record: &RecordView<'_>) -> Result<(), Fault>;
+
+    /// Processes the decoded record to the end of the chain.
+    fn process(&mut self, cx: &mut Cx) -> Result<(), Fault>;
 }
 
 /// A processor that can be punctuated.
@@ -64,6 +68,8 @@ pub struct Recipes {
     pub entries: BTreeMap<NodeId, Vec<EntryRecipe>>,
     /// Table nodes that send old values downstream.
     pub old_values: BTreeSet<NodeId>,
+    /// Nodes above a left join: repartition filters among them let null keys pass.
+    pub above_left_joins: BTreeSet<NodeId>,
     /// Sources with a policy of their own.
     pub policies: BTreeMap<NodeId, DecodePolicy>,
     /// Stores that are served.
@@ -110,6 +116,12 @@ impl<'a> Wiring<'a> {
     /// Whether the table `node` must send old values.
     pub fn sends_old_values(&self, node: NodeId) -> bool {
         self.recipes.old_values.contains(&node)
+    }
+
+    /// Whether the repartition filter `node` lets null keys pass, because a left join further down wants them
+    /// (Kafka Streams' `NodesWithRelaxedNullKeyJoinDownstream`).
+    pub fn passes_null_keys(&self, node: NodeId) -> bool {
+        self.recipes.above_left_joins.contains(&node)
     }
 
     /// The store of this name, if the topology has it: a table's store exists only when somebody needed it.

@@ -1,6 +1,6 @@
 //! The finished shape: immutable, printable, shared by every thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use thalweg_state::StoreIndex;
@@ -164,11 +164,33 @@ impl Topology {
         }
     }
 
+    /// `nodes` and every node above them, through repartition topics too.
+    pub fn upstream(&self, nodes: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+        let mut open: Vec<NodeId> = nodes.iter().copied().collect();
+        let mut all = nodes;
+        while let Some(node) = open.pop() {
+            let node = self.node(node);
+            let writers = self.nodes.iter().filter(|writer| feeds(writer, node)).map(|writer| writer.id);
+            open.extend(node.parents.iter().copied().chain(writers).filter(|parent| all.insert(*parent)));
+        }
+        all
+    }
+
     /// The store named `name` with its sub-topology and index there.
     pub fn store(&self, name: &str) -> Option<(&SubTopology, StoreIndex)> {
         self.sub_topologies.iter().find_map(|sub_topology| {
             let index = sub_topology.stores.iter().position(|store| store.definition.name == name)?;
             Some((sub_topology, index))
         })
+    }
+}
+
+/// Whether `writer` is a sink into a repartition topic that `reader` reads.
+fn feeds(writer: &Node, reader: &Node) -> bool {
+    match (&writer.kind, &reader.kind) {
+        (NodeKind::Sink { topic }, NodeKind::Source { topics }) => {
+            topic.kind == TopicKind::Repartition && topics.contains(topic)
+        }
+        _ => false,
     }
 }

@@ -19,6 +19,9 @@ const LEGAL_PAYMENT: &str = "-APPROVAL_REQUESTED APPROVAL_REQUESTED-APPROVAL_CAL
     APPROVAL_CALLBACK_COMPLETED-CANCEL_REQUESTED APPROVAL_COMPLETED-CANCEL_REQUESTED \
     APPROVAL_FAILED-APPROVAL_REQUESTED CANCEL_REQUESTED-CANCELLED CANCELLED-APPROVAL_REQUESTED";
 
+/// Verdicts that hold whatever was applied before.
+const SETTLED: [&str; 4] = ["KEY_MISMATCH", "INVALID_VALUE", "REPEAT", "CONFLICTING_REPEAT"];
+
 /// One applied event: the whole truth about a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Applied {
@@ -27,6 +30,26 @@ struct Applied {
     subject: Subject,
     occurred_at: i64,
     correlation_id: String,
+}
+
+impl Applied {
+    /// Whether this change was made by an event of this kind and time.
+    fn is_of(&self, input: &Input) -> bool {
+        let order = self.order.as_ref().map(|order| order.state);
+        let payment = self.payment.as_ref().map(|payment| payment.state);
+        match (self.subject, input) {
+            (Subject::Order, Input::Order(event)) => (order, self.occurred_at) == (Some(event.kind), event.occurred_at),
+            (Subject::Payment, Input::Payment(event)) => {
+                (payment, self.occurred_at) == (Some(event.kind), event.occurred_at)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The changes that a status shows.
+fn visible(applied: &[Applied]) -> &[Applied] {
+    &applied[applied.len().saturating_sub(16)..]
 }
 
 /// What the application must have produced for a list of events.
@@ -106,6 +129,8 @@ fn replay(key: &str, inputs: &[&Input]) -> (Vec<Applied>, Vec<Refused>) {
             Input::Order(event) => order_verdict(key, order.as_ref(), event),
             Input::Payment(event) => payment_verdict(key, payment.as_ref(), event),
         };
+        let is_known = !SETTLED.contains(&verdict) && visible(&applied).iter().any(|step| step.is_of(input));
+        let verdict = if is_known { "REPEAT" } else { verdict };
         match (verdict, input) {
             ("REPEAT", _) => {}
             ("APPLY", Input::Order(event)) => applied.push(Applied {
@@ -213,12 +238,11 @@ fn change(key: &str, revision: i64, step: &Applied) -> StatusChange {
 
 fn status(key: &str, applied: &[Applied]) -> OrderStatus {
     let last = applied.last();
-    let kept = &applied[applied.len().saturating_sub(16)..];
     OrderStatus {
         order_id: key.to_owned(),
         order: last.and_then(|step| step.order.clone()),
         payment: last.and_then(|step| step.payment.clone()),
-        transitions: kept
+        transitions: visible(applied)
             .iter()
             .map(|step| Transition {
                 subject: step.subject,

@@ -5,7 +5,9 @@
 //! orders for the runtime. The protocol is cooperative: a task that stays never stops, a task that moves is
 //! first revoked by its owner, who then joins again, and only then given to the new owner (KIP-429).
 
+mod answers;
 mod machine;
+mod ownership;
 mod reaction;
 mod target;
 
@@ -254,5 +256,7 @@ pub enum Event {
     },
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

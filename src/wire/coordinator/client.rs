@@ -32,7 +32,7 @@ impl GroupClient {
         let (answers, events) = bounded(EVENTS_MAX);
         let start = |name: &str, settings: CoordinatorSettings| {
             let worker = Worker::start(name, settings, config.clone(), answers.clone());
-            worker.map_err(|error| fatal(format!("start thread {name}"), error))
+            worker.map_err(|error| fatal(format!("start thread {name}"), error.to_string()))
         };
         // A request that hangs must not cost the session.
         let bound = Duration::from_millis(config.session_timeout_ms / 3);
@@ -53,8 +53,8 @@ impl GroupClient {
     }
 
     /// Commits and fetches offsets from any thread.
-    pub fn offsets(&self) -> Option<OffsetsClient> {
-        Some(OffsetsClient::new(self.living.jobs()?, self.identity.clone()))
+    pub fn offsets(&self) -> OffsetsClient {
+        OffsetsClient::new(self.living.jobs(), self.identity.clone())
     }
 
     /// What commits identify themselves with from now on.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kafka_protocol::protocol::{HeaderVersion, Request};
 
 use super::responses::{self, Body, CommittedOffset, JoinError, Joined, Said};
-use super::versions::{Api, Versions};
+use super::versions::{ApiKey, Versions};
 use super::{CoordinatorSettings, fatal, frame, requests, retriable};
 use crate::group::codec::{DecodeError, Reader};
 use crate::group::commit::OffsetToCommit;
@@ -35,16 +35,17 @@ impl CoordinatorConnection {
     pub fn open(settings: &CoordinatorSettings, host: &str, port: u16) -> Result<Self, Error> {
         let peer = format!("{host}:{port}");
         let stream = frame::connect(host, port, settings.connect_timeout);
-        let stream = stream.map_err(|error| retriable(format!("connect to {peer}"), error))?;
+        let stream = stream.map_err(|error| retriable(format!("connect to {peer}"), error.to_string()))?;
         let (settings, versions) = (settings.clone(), Versions::default());
         let mut connection = Self { stream, versions, last_correlation_id: 0, settings, peer, broken: false };
         let said = connection.ask(
-            Api::ApiVersions,
+            ApiKey::ApiVersions,
             None,
             |_| requests::api_versions(),
             |body, _| responses::api_versions(body),
         )?;
-        connection.versions = said.map_err(|code| fatal(format!("ApiVersions to {}", connection.peer), code))?;
+        connection.versions =
+            said.map_err(|code| fatal(format!("ApiVersions to {}", connection.peer), code.to_string()))?;
         Ok(connection)
     }
 
@@ -56,7 +57,7 @@ impl CoordinatorConnection {
     /// Asks for the coordinator of a group.
     pub fn find_coordinator(&mut self, group_id: &str) -> Result<Said<Coordinator>, Error> {
         let request = |version| requests::find_coordinator(group_id, version);
-        self.ask(Api::FindCoordinator, None, request, responses::find_coordinator)
+        self.ask(ApiKey::FindCoordinator, None, request, responses::find_coordinator)
     }
 
     /// Joins. Waits for the other members, at most the rebalance timeout and 5 s.
@@ -68,7 +69,7 @@ impl CoordinatorConnection {
         reason: &'static str,
     ) -> Result<Result<Joined, JoinError>, Error> {
         let request = |version| requests::join_group(config, member_id, subscription.to_vec(), reason, version);
-        self.ask(Api::JoinGroup, Some(rebalance_wait(config)), request, responses::join_group)
+        self.ask(ApiKey::JoinGroup, Some(rebalance_wait(config)), request, responses::join_group)
     }
 
     /// Hands in assignments when leading, and receives one's own. Waits as long as [`Self::join_group`].
@@ -79,19 +80,19 @@ impl CoordinatorConnection {
         assignments: &[(String, Vec<u8>)],
     ) -> Result<Said<Vec<u8>>, Error> {
         let request = |_| requests::sync_group(&config.group_id, identity, assignments.to_vec());
-        self.ask(Api::SyncGroup, Some(rebalance_wait(config)), request, responses::sync_group)
+        self.ask(ApiKey::SyncGroup, Some(rebalance_wait(config)), request, responses::sync_group)
     }
 
     /// Says that the member is alive.
     pub fn heartbeat(&mut self, group_id: &str, identity: &Identity) -> Result<Said<()>, Error> {
         let request = |_| requests::heartbeat(group_id, identity);
-        self.ask(Api::Heartbeat, None, request, |body, _| responses::heartbeat(body))
+        self.ask(ApiKey::Heartbeat, None, request, |body, _| responses::heartbeat(body))
     }
 
     /// Leaves.
     pub fn leave_group(&mut self, group_id: &str, member_id: &str) -> Result<Said<()>, Error> {
         let request = |version| requests::leave_group(group_id, member_id, version);
-        self.ask(Api::LeaveGroup, None, request, responses::leave_group)
+        self.ask(ApiKey::LeaveGroup, None, request, responses::leave_group)
     }
 
     /// Commits offsets with the member's identity; the first partition that was refused decides.
@@ -102,7 +103,7 @@ impl CoordinatorConnection {
         offsets: &[OffsetToCommit],
     ) -> Result<Said<()>, Error> {
         let request = |_| requests::offset_commit(group_id, identity, offsets);
-        self.ask(Api::OffsetCommit, None, request, |body, _| responses::offset_commit(body))
+        self.ask(ApiKey::OffsetCommit, None, request, |body, _| responses::offset_commit(body))
     }
 
     /// Fetches the group's stable offsets; a partition without one is absent. Code 88: ask again.
@@ -112,13 +113,13 @@ impl CoordinatorConnection {
         partitions: &[TopicPartition],
     ) -> Result<Said<std::collections::BTreeMap<TopicPartition, CommittedOffset>>, Error> {
         let request = |version| requests::offset_fetch(group_id, partitions, version);
-        self.ask(Api::OffsetFetch, None, request, responses::offset_fetch)
+        self.ask(ApiKey::OffsetFetch, None, request, responses::offset_fetch)
     }
 
     /// One request and its answer. `timeout` replaces the setting's.
     fn ask<R: Request + HeaderVersion, T>(
         &mut self,
-        api: Api,
+        api: ApiKey,
         timeout: Option<Duration>,
         request: impl FnOnce(i16) -> R,
         read: impl FnOnce(Body<'_>, i16) -> Result<T, DecodeError>,
@@ -150,7 +151,7 @@ impl CoordinatorConnection {
 }
 
 /// Checks the header of an answer. That of ApiVersions is never flexible, and neither is our version of it.
-fn body(answer: &[u8], api: Api, version: i16, correlation_id: i32) -> Result<Body<'_>, String> {
+fn body(answer: &[u8], api: ApiKey, version: i16, correlation_id: i32) -> Result<Body<'_>, String> {
     let broken = |error: DecodeError| format!("broken answer: {error}");
     let mut from = Reader::new(answer);
     let answered = from.i32().map_err(broken)?;

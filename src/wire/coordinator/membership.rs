@@ -31,8 +31,8 @@ impl Membership {
         self.client.events()
     }
 
-    /// Commits and fetches offsets from any thread; `None` never happens while the membership lives.
-    pub fn offsets(&self) -> Option<OffsetsClient> {
+    /// Commits and fetches offsets from any thread.
+    pub fn offsets(&self) -> OffsetsClient {
         self.client.offsets()
     }
 

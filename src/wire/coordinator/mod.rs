@@ -25,12 +25,12 @@ pub use settings::CoordinatorSettings;
 
 use super::{Error, ErrorKind};
 
-fn fatal(context: impl Into<String>, reason: impl ToString) -> Error {
-    Error { kind: ErrorKind::Fatal, context: context.into(), reason: reason.to_string() }
+fn fatal(context: impl Into<String>, reason: impl Into<String>) -> Error {
+    Error { kind: ErrorKind::Fatal, context: context.into(), reason: reason.into() }
 }
 
-fn retriable(context: impl Into<String>, reason: impl ToString) -> Error {
-    Error { kind: ErrorKind::Retriable, context: context.into(), reason: reason.to_string() }
+fn retriable(context: impl Into<String>, reason: impl Into<String>) -> Error {
+    Error { kind: ErrorKind::Retriable, context: context.into(), reason: reason.into() }
 }
 
 #[cfg(test)]

@@ -93,8 +93,8 @@ impl OffsetsClient {
                 Ok(Err(ErrorCode::UNSTABLE_OFFSET_COMMIT)) => {
                     retriable("fetch offsets", "a transaction is open on them")
                 }
-                Ok(Err(code)) if is_final(code) => return Err(fatal("fetch offsets", code)),
-                Ok(Err(code)) => retriable("fetch offsets", code),
+                Ok(Err(code)) if is_final(code) => return Err(fatal("fetch offsets", code.to_string())),
+                Ok(Err(code)) => retriable("fetch offsets", code.to_string()),
                 Err(error) => error,
             };
             if Instant::now() + wait >= deadline {

@@ -36,7 +36,7 @@ pub fn encode<R: Request + HeaderVersion>(
         .with_client_id(Some(text(client_id)));
     let mut out = BytesMut::new();
     let encoded = header.encode(&mut out, R::header_version(version)).and_then(|()| request.encode(&mut out, version));
-    encoded.map_err(|error| fatal(format!("request {} version {version}", R::KEY), error))?;
+    encoded.map_err(|error| fatal(format!("request {} version {version}", R::KEY), error.to_string()))?;
     Ok(out.freeze())
 }
 

@@ -8,7 +8,7 @@ use crate::wire::Error;
 /// A request of the coordinator connection.
 #[expect(clippy::enum_variant_names, reason = "these are Kafka's names of its requests")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Api {
+pub enum ApiKey {
     OffsetCommit,
     OffsetFetch,
     FindCoordinator,
@@ -19,7 +19,7 @@ pub enum Api {
     ApiVersions,
 }
 
-impl Api {
+impl ApiKey {
     /// Kafka's number of the request.
     pub const fn key(self) -> i16 {
         match self {
@@ -71,9 +71,9 @@ pub struct Versions(pub BTreeMap<i16, (i16, i16)>);
 
 impl Versions {
     /// The newest common version.
-    pub fn pick(&self, api: Api) -> Result<i16, Error> {
+    pub fn pick(&self, api: ApiKey) -> Result<i16, Error> {
         let (low, high) = match self.0.get(&api.key()) {
-            _ if api == Api::ApiVersions => (2, 2),
+            _ if api == ApiKey::ApiVersions => (2, 2),
             Some(range) => *range,
             None => return Err(fatal(format!("{api:?}"), "the broker does not know this request")),
         };
@@ -94,16 +94,16 @@ mod tests {
     use kafka_protocol::messages::*;
     use kafka_protocol::protocol::{Message, Request};
 
-    use super::*;
+    use super::{ApiKey, *};
 
-    const APIS: [Api; 7] = [
-        Api::OffsetCommit,
-        Api::OffsetFetch,
-        Api::FindCoordinator,
-        Api::JoinGroup,
-        Api::Heartbeat,
-        Api::LeaveGroup,
-        Api::SyncGroup,
+    const APIS: [ApiKey; 7] = [
+        ApiKey::OffsetCommit,
+        ApiKey::OffsetFetch,
+        ApiKey::FindCoordinator,
+        ApiKey::JoinGroup,
+        ApiKey::Heartbeat,
+        ApiKey::LeaveGroup,
+        ApiKey::SyncGroup,
     ];
 
     fn picked(highest: [i16; 7]) -> [i16; 7] {
@@ -121,16 +121,16 @@ mod tests {
 
     #[test]
     fn a_broker_that_is_too_old_is_a_fatal_error() {
-        let versions = Versions(BTreeMap::from([(Api::JoinGroup.key(), (0, 4))]));
-        let error = versions.pick(Api::JoinGroup).unwrap_err();
+        let versions = Versions(BTreeMap::from([(ApiKey::JoinGroup.key(), (0, 4))]));
+        let error = versions.pick(ApiKey::JoinGroup).unwrap_err();
         assert!(error.reason.contains("speaks versions 0 to 4"), "{error}");
-        assert!(versions.pick(Api::SyncGroup).is_err());
+        assert!(versions.pick(ApiKey::SyncGroup).is_err());
     }
 
     /// Keys, version ranges and flexibility as the codec crate has them.
     #[test]
     fn the_codec_agrees() {
-        fn check<R: Request>(api: Api) {
+        fn check<R: Request>(api: ApiKey) {
             assert_eq!(api.key(), R::KEY);
             for version in api.versions() {
                 let range = R::VERSIONS;
@@ -140,13 +140,13 @@ mod tests {
                 assert!((range.min..=range.max).contains(version), "{api:?} {version}");
             }
         }
-        check::<OffsetCommitRequest>(Api::OffsetCommit);
-        check::<OffsetFetchRequest>(Api::OffsetFetch);
-        check::<FindCoordinatorRequest>(Api::FindCoordinator);
-        check::<JoinGroupRequest>(Api::JoinGroup);
-        check::<HeartbeatRequest>(Api::Heartbeat);
-        check::<LeaveGroupRequest>(Api::LeaveGroup);
-        check::<SyncGroupRequest>(Api::SyncGroup);
-        check::<ApiVersionsRequest>(Api::ApiVersions);
+        check::<OffsetCommitRequest>(ApiKey::OffsetCommit);
+        check::<OffsetFetchRequest>(ApiKey::OffsetFetch);
+        check::<FindCoordinatorRequest>(ApiKey::FindCoordinator);
+        check::<JoinGroupRequest>(ApiKey::JoinGroup);
+        check::<HeartbeatRequest>(ApiKey::Heartbeat);
+        check::<LeaveGroupRequest>(ApiKey::LeaveGroup);
+        check::<SyncGroupRequest>(ApiKey::SyncGroup);
+        check::<ApiVersionsRequest>(ApiKey::ApiVersions);
     }
 }

@@ -37,7 +37,7 @@ pub enum Job {
 /// The handle of the thread. Dropping it ends the thread, also out of a request that waits.
 #[derive(Debug)]
 pub struct Worker {
-    jobs: Option<Sender<Job>>,
+    jobs: Sender<Job>,
     interrupter: Interrupter,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -61,19 +61,18 @@ impl Worker {
             interrupter: interrupter.clone(),
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(state, &jobs, &events))?;
-        Ok(Self { jobs: Some(sender), interrupter, thread: Some(thread) })
+        Ok(Self { jobs: sender, interrupter, thread: Some(thread) })
     }
 
     /// Queues a job; gives it back when the queue is full.
     pub fn queue(&self, job: Job) -> Result<(), Job> {
-        let Some(jobs) = &self.jobs else { return Err(job) };
-        jobs.try_send(job).map_err(|error| match error {
+        self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
         })
     }
 
     /// The queue, for those who bring their own answer channel.
-    pub fn jobs(&self) -> Option<Sender<Job>> {
+    pub fn jobs(&self) -> Sender<Job> {
         self.jobs.clone()
     }
 
@@ -86,10 +85,8 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.interrupter.interrupt(true);
-        if let Some(jobs) = self.jobs.take() {
-            // Wakes the thread; when the queue is full, the next job does.
-            let _ = jobs.try_send(Job::Close);
-        }
+        // Wakes the thread; when the queue is full, the next job does.
+        let _ = self.jobs.try_send(Job::Close);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

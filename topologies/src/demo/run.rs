@@ -66,9 +66,10 @@ impl Demo {
         let settings = settings(options, &cluster.bootstrap_servers, &registry.url, state.path())?;
         cli::log(&settings.log);
 
-        let recipes = cli::recipes(APP, &settings.application.id, settings.schema_registry.as_ref())?;
+        let registry_settings = settings.schema_registry.as_ref().ok_or("the demo's registry is not configured")?;
+        let recipes = cli::recipes(APP, &settings.application.id, registry_settings)?;
         let instance = Instance::start(&settings, Arc::clone(&cluster.kafka), recipes).map_err(text)?;
-        let client = cli::registry(settings.schema_registry.as_ref()).map_err(text)?;
+        let client = cli::registry(registry_settings).map_err(text)?;
         let serdes = Serdes::new(&client).map_err(text)?;
         let (generator, order_id, customer_id) = generator(options);
         let producer = cluster.kafka.producer("orders-demo-generator").map_err(text)?;

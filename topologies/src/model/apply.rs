@@ -1,7 +1,7 @@
 //! Applies one event to the status of its order.
 //!
-//! An event that is not applied leaves the status exactly as it was and says why; a repeat of the present state
-//! says nothing. Never fails and never panics: bad input is an anomaly.
+//! An event that is not applied leaves the status exactly as it was and says why; a repeat says nothing. Never fails
+//! and never panics: bad input is an anomaly.
 
 use super::anomaly::explain;
 use super::{
@@ -81,7 +81,7 @@ pub fn apply(key: &str, before: Option<OrderStatus>, input: &Input) -> Outcome {
 /// Applies an order event that came under the key `key`.
 pub fn apply_order(key: &str, before: Option<OrderStatus>, event: &OrderEvent) -> Outcome {
     let order = before.as_ref().and_then(|status| status.order.as_ref());
-    match judge_order(key, order, event) {
+    match judge_order(key, before.as_ref(), event) {
         Verdict::Repeat => Outcome { status: before, effect: None },
         Verdict::Refuse(reason) => {
             let state = order.map(|order| order.state.symbol());
@@ -111,7 +111,7 @@ pub fn apply_order(key: &str, before: Option<OrderStatus>, event: &OrderEvent) -
 /// Applies a payment event that came under the key `key`.
 pub fn apply_payment(key: &str, before: Option<OrderStatus>, event: &PaymentEvent) -> Outcome {
     let payment = before.as_ref().and_then(|status| status.payment.as_ref());
-    match judge_payment(key, payment, event) {
+    match judge_payment(key, before.as_ref(), event) {
         Verdict::Repeat => Outcome { status: before, effect: None },
         Verdict::Refuse(reason) => {
             let state = payment.map(|payment| payment.state.symbol());
@@ -134,7 +134,8 @@ pub fn apply_payment(key: &str, before: Option<OrderStatus>, event: &PaymentEven
     }
 }
 
-fn judge_order(key: &str, order: Option<&OrderDetails>, event: &OrderEvent) -> Verdict {
+fn judge_order(key: &str, before: Option<&OrderStatus>, event: &OrderEvent) -> Verdict {
+    let order = before.and_then(|status| status.order.as_ref());
     let items_valid = event.items.iter().all(|item| item.quantity >= 1 && item.unit_amount_minor >= 0);
     if event.order_id != key {
         return Verdict::Refuse(AnomalyReason::KeyMismatch);
@@ -150,12 +151,14 @@ fn judge_order(key: &str, order: Option<&OrderDetails>, event: &OrderEvent) -> V
                 && order.currency == event.currency;
             if same { Verdict::Repeat } else { Verdict::Refuse(AnomalyReason::ConflictingRepeat) }
         }
+        _ if before.is_some_and(|status| status.has_reached_order(event.kind, event.occurred_at)) => Verdict::Repeat,
         _ if order_may_go(order.map(|order| order.state), event.kind) => Verdict::Apply,
         _ => Verdict::Refuse(AnomalyReason::IllegalTransition),
     }
 }
 
-fn judge_payment(key: &str, payment: Option<&PaymentDetails>, event: &PaymentEvent) -> Verdict {
+fn judge_payment(key: &str, before: Option<&OrderStatus>, event: &PaymentEvent) -> Verdict {
+    let payment = before.and_then(|status| status.payment.as_ref());
     if event.order_id != key {
         return Verdict::Refuse(AnomalyReason::KeyMismatch);
     }
@@ -166,14 +169,14 @@ fn judge_payment(key: &str, payment: Option<&PaymentDetails>, event: &PaymentEve
     let may_go = payment_may_go(state, event.kind);
     // The table lets a request follow a failure or a cancellation only: then another payment is a new attempt.
     let is_new_attempt = may_go && event.kind == PaymentState::ApprovalRequested;
+    let is_other = payment.is_some_and(|payment| payment.payment_id != event.payment_id);
     match payment {
-        Some(payment) if payment.payment_id != event.payment_id && !is_new_attempt => {
-            Verdict::Refuse(AnomalyReason::OtherPayment)
-        }
-        Some(payment) if payment.state == event.kind => {
+        Some(payment) if payment.state == event.kind && !is_other => {
             let same = payment.amount_minor == event.amount_minor && payment.currency == event.currency;
             if same { Verdict::Repeat } else { Verdict::Refuse(AnomalyReason::ConflictingRepeat) }
         }
+        _ if before.is_some_and(|status| status.has_reached_payment(event.kind, event.occurred_at)) => Verdict::Repeat,
+        _ if is_other && !is_new_attempt => Verdict::Refuse(AnomalyReason::OtherPayment),
         _ if may_go => Verdict::Apply,
         _ => Verdict::Refuse(AnomalyReason::IllegalTransition),
     }

@@ -4,6 +4,12 @@
 //! 1. The order of the records in the partition decides, never `occurred_at`: producers' clocks disagree.
 //! 2. The two lives are independent, so that the interleaving of the two topics cannot change a final state.
 //! 3. An event of the present state is a repeat: no change and no anomaly.
+//! 4. An event whose subject, state and `occurred_at` are among the transitions that the status keeps was applied
+//!    before: it is a repeat too. A crash may leave a state that is ahead of the committed offsets; the events between
+//!    them come again and meet it (at-least-once). So does what a producer sends again late.
+//!
+//! Rule 4 knows events that were applied. One that was refused is judged anew when it comes again: its anomaly is
+//! repeated, unless the states that came since make it legal.
 
 use super::{OrderState, PaymentState};
 

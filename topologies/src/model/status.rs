@@ -98,6 +98,22 @@ impl OrderStatus {
         self.payment.as_ref().map(|payment| payment.state)
     }
 
+    /// Whether a kept transition took the order to `state` at `occurred_at`.
+    pub(super) fn has_reached_order(&self, state: OrderState, occurred_at: Millis) -> bool {
+        let mut kept = self.kept(Subject::Order, occurred_at);
+        kept.any(|transition| transition.order_state == Some(state))
+    }
+
+    /// Whether a kept transition took the payment of that time to `state` at `occurred_at`.
+    pub(super) fn has_reached_payment(&self, state: PaymentState, occurred_at: Millis) -> bool {
+        let mut kept = self.kept(Subject::Payment, occurred_at);
+        kept.any(|transition| transition.payment_state == Some(state))
+    }
+
+    fn kept(&self, subject: Subject, occurred_at: Millis) -> impl Iterator<Item = &Transition> {
+        self.transitions.iter().filter(move |kept| kept.subject == subject && kept.occurred_at == occurred_at)
+    }
+
     /// Counts a change that has just been made and keeps its time; the oldest transition makes room.
     pub(super) fn note_transition(&mut self, subject: Subject, occurred_at: Millis) {
         if self.transitions.len() == TRANSITIONS_MAX {

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::demo::generator::Generator;
-use crate::model::{Effect, OrderContact, Outcome, PaymentMethod, Phone, apply, draft, upsert};
+use crate::model::{AnomalyReason, Effect, OrderContact, Outcome, PaymentMethod, Phone, apply, draft, upsert};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -171,4 +171,37 @@ fn the_interleaving_of_the_two_topics_does_not_matter_to_what_is_settled() {
         assert_eq!(pages, expected(&records).customers.into_values().collect::<Vec<_>>());
         assert_eq!(settle(mixed), straight);
     }
+}
+
+#[test]
+fn what_is_processed_again_after_a_crash_changes_nothing_and_tells_nothing_new() {
+    let (mut repeats, mut anomalies) = (0, 0);
+    for seed in 0..3 {
+        let records = lives(seed, 2_000);
+        let mut by_order: BTreeMap<&str, Vec<&Input>> = BTreeMap::new();
+        records.iter().for_each(|(key, input)| by_order.entry(key).or_default().push(input));
+        for (key, inputs) in by_order {
+            let mut full = None;
+            for crash in 1..=inputs.len() {
+                full = apply(key, full, inputs[crash - 1]).status;
+                let (_, refused) = replay(key, &inputs[..crash]);
+                // No record changes the state, so all suffixes of the processed records meet this one.
+                for input in &inputs[..crash] {
+                    let outcome = apply(key, full.clone(), input);
+                    assert_eq!(outcome.status, full, "{key} {input:?}");
+                    match outcome.effect {
+                        None => repeats += 1,
+                        Some(Effect::Anomalous(anomaly)) => {
+                            assert_eq!(anomaly.reason, AnomalyReason::IllegalTransition);
+                            let told = (anomaly.subject, anomaly.event, "ILLEGAL_TRANSITION");
+                            assert!(refused.contains(&told), "{key}: {told:?} is new");
+                            anomalies += 1;
+                        }
+                        Some(Effect::Changed(change)) => panic!("{key}: {input:?} was applied again: {change:?}"),
+                    }
+                }
+            }
+        }
+    }
+    assert!(repeats > 100_000 && anomalies > 20, "{repeats} repeats, {anomalies} repeated anomalies");
 }

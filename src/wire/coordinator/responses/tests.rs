@@ -14,7 +14,7 @@ use kafka_protocol::protocol::{Encodable, StrBytes};
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::coordinator::versions::Api;
+use crate::wire::coordinator::versions::ApiKey;
 
 fn bytes_of(response: &impl Encodable, version: i16) -> Vec<u8> {
     let mut out = BytesMut::new();
@@ -24,7 +24,7 @@ fn bytes_of(response: &impl Encodable, version: i16) -> Vec<u8> {
 
 /// Reads with `read`, and sees that no truncation and no changed byte is a panic and that nothing may follow.
 fn check<T>(
-    api: Api,
+    api: ApiKey,
     version: i16,
     response: &impl Encodable,
     read: impl Fn(Body<'_>, i16) -> Result<T, DecodeError>,
@@ -58,7 +58,7 @@ fn text(text: &str) -> StrBytes {
 fn api_versions_reads() {
     let api = ApiVersion::default().with_api_key(11).with_min_version(2).with_max_version(9);
     let response = ApiVersionsResponse::default().with_api_keys(vec![api]);
-    let versions = check(Api::ApiVersions, 2, &response, |body, _| api_versions(body)).unwrap();
+    let versions = check(ApiKey::ApiVersions, 2, &response, |body, _| api_versions(body)).unwrap();
     assert_eq!(versions.0, BTreeMap::from([(11, (2, 9))]));
 }
 
@@ -66,16 +66,16 @@ fn api_versions_reads() {
 fn find_coordinator_reads_every_version() {
     let expected = Coordinator { host: "broker".to_owned(), port: 9092 };
     let response = FindCoordinatorResponse::default().with_host(text("broker")).with_port(9092);
-    assert_eq!(check(Api::FindCoordinator, 2, &response, find_coordinator), Ok(expected.clone()));
+    assert_eq!(check(ApiKey::FindCoordinator, 2, &response, find_coordinator), Ok(expected.clone()));
     let failed = FindCoordinatorResponse::default().with_error_code(15).with_port(-1);
-    assert_eq!(check(Api::FindCoordinator, 2, &failed, find_coordinator), Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    assert_eq!(check(ApiKey::FindCoordinator, 2, &failed, find_coordinator), Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
     for version in [4, 5, 6] {
         let found = FoundCoordinator::default().with_key(text("app")).with_host(text("broker")).with_port(9092);
         let response = FindCoordinatorResponse::default().with_coordinators(vec![found.clone()]);
-        assert_eq!(check(Api::FindCoordinator, version, &response, find_coordinator), Ok(expected.clone()));
+        assert_eq!(check(ApiKey::FindCoordinator, version, &response, find_coordinator), Ok(expected.clone()));
         let found = found.with_error_code(15).with_error_message(Some(text("wait"))).with_port(-1);
         let response = FindCoordinatorResponse::default().with_coordinators(vec![found]);
-        let said = check(Api::FindCoordinator, version, &response, find_coordinator);
+        let said = check(ApiKey::FindCoordinator, version, &response, find_coordinator);
         assert_eq!(said, Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
     }
 }
@@ -96,7 +96,7 @@ fn join_group_reads_every_version() {
             .with_leader(text("m1"))
             .with_member_id(text("m1"))
             .with_members(members);
-        let joined = check(Api::JoinGroup, version, &response, join_group).unwrap();
+        let joined = check(ApiKey::JoinGroup, version, &response, join_group).unwrap();
         let member = |id: &str, instance: Option<&str>| JoinedMember {
             member_id: id.to_owned(),
             instance_id: instance.map(str::to_owned),
@@ -106,17 +106,17 @@ fn join_group_reads_every_version() {
         assert_eq!(joined, Joined { generation: 4, member_id: "m1".to_owned(), lead });
 
         let follower = response.clone().with_member_id(text("m2")).with_members(Vec::new());
-        assert_eq!(check(Api::JoinGroup, version, &follower, join_group).unwrap().lead, None);
+        assert_eq!(check(ApiKey::JoinGroup, version, &follower, join_group).unwrap().lead, None);
         let failed = JoinGroupResponse::default()
             .with_error_code(79)
             .with_generation_id(-1)
             .with_protocol_name(Some(text("")))
             .with_member_id(text("m7"));
         let error = JoinError { code: ErrorCode::MEMBER_ID_REQUIRED, member_id: "m7".to_owned() };
-        assert_eq!(check(Api::JoinGroup, version, &failed, join_group), Err(error));
+        assert_eq!(check(ApiKey::JoinGroup, version, &failed, join_group), Err(error));
         if version == 9 {
             let skipped = response.with_skip_assignment(true);
-            assert_eq!(check(Api::JoinGroup, version, &skipped, join_group).unwrap().lead, None);
+            assert_eq!(check(ApiKey::JoinGroup, version, &skipped, join_group).unwrap().lead, None);
         }
     }
 }
@@ -133,20 +133,20 @@ fn joined_without_an_identity_is_broken() {
 fn sync_heartbeat_and_leave_read_every_version() {
     for version in [3, 5] {
         let response = SyncGroupResponse::default().with_assignment(Bytes::from_static(&[7, 8]));
-        assert_eq!(check(Api::SyncGroup, version, &response, sync_group), Ok(vec![7, 8]));
+        assert_eq!(check(ApiKey::SyncGroup, version, &response, sync_group), Ok(vec![7, 8]));
         let failed = SyncGroupResponse::default().with_error_code(27);
-        let said = check(Api::SyncGroup, version, &failed, sync_group);
+        let said = check(ApiKey::SyncGroup, version, &failed, sync_group);
         assert_eq!(said, Err(ErrorCode::REBALANCE_IN_PROGRESS));
     }
     let read = |body: Body<'_>, _| heartbeat(body);
-    assert_eq!(check(Api::Heartbeat, 3, &HeartbeatResponse::default(), read), Ok(()));
+    assert_eq!(check(ApiKey::Heartbeat, 3, &HeartbeatResponse::default(), read), Ok(()));
     let failed = HeartbeatResponse::default().with_error_code(25);
-    assert_eq!(check(Api::Heartbeat, 3, &failed, read), Err(ErrorCode::UNKNOWN_MEMBER_ID));
+    assert_eq!(check(ApiKey::Heartbeat, 3, &failed, read), Err(ErrorCode::UNKNOWN_MEMBER_ID));
     let failed = LeaveGroupResponse::default().with_error_code(25);
-    assert_eq!(check(Api::LeaveGroup, 2, &failed, leave_group), Err(ErrorCode::UNKNOWN_MEMBER_ID));
+    assert_eq!(check(ApiKey::LeaveGroup, 2, &failed, leave_group), Err(ErrorCode::UNKNOWN_MEMBER_ID));
     let member = MemberResponse::default().with_member_id(text("m")).with_error_code(25);
     let failed = LeaveGroupResponse::default().with_members(vec![member]);
-    assert_eq!(check(Api::LeaveGroup, 5, &failed, leave_group), Err(ErrorCode::UNKNOWN_MEMBER_ID));
+    assert_eq!(check(ApiKey::LeaveGroup, 5, &failed, leave_group), Err(ErrorCode::UNKNOWN_MEMBER_ID));
 }
 
 #[test]
@@ -161,8 +161,8 @@ fn offset_commit_reads_every_version() {
             OffsetCommitResponse::default().with_topics(vec![topic])
         };
         let read = |body: Body<'_>, _| offset_commit(body);
-        assert_eq!(check(Api::OffsetCommit, version, &response(0), read), Ok(()));
-        assert_eq!(check(Api::OffsetCommit, version, &response(22), read), Err(ErrorCode::ILLEGAL_GENERATION));
+        assert_eq!(check(ApiKey::OffsetCommit, version, &response(0), read), Ok(()));
+        assert_eq!(check(ApiKey::OffsetCommit, version, &response(22), read), Err(ErrorCode::ILLEGAL_GENERATION));
     }
 }
 
@@ -188,10 +188,10 @@ fn fetch_response(version: i16, code: i16) -> OffsetFetchResponse {
 #[test]
 fn offset_fetch_reads_every_version() {
     for version in [6, 7, 8, 9] {
-        let offsets = check(Api::OffsetFetch, version, &fetch_response(version, 0), offset_fetch).unwrap();
+        let offsets = check(ApiKey::OffsetFetch, version, &fetch_response(version, 0), offset_fetch).unwrap();
         let committed = CommittedOffset { offset: 5, leader_epoch: Some(3), metadata: "meta".to_owned() };
         assert_eq!(offsets, BTreeMap::from([(TopicPartition::new("t", 0), committed)]));
-        let said = check(Api::OffsetFetch, version, &fetch_response(version, 88), offset_fetch);
+        let said = check(ApiKey::OffsetFetch, version, &fetch_response(version, 88), offset_fetch);
         assert_eq!(said, Err(ErrorCode::UNSTABLE_OFFSET_COMMIT));
     }
 }

@@ -86,7 +86,7 @@ impl Process {
         };
         let (commands, received) = bounded(1);
         let membership = Membership::start(Tick(0), &settings, config).unwrap();
-        let offsets = membership.offsets().unwrap();
+        let offsets = membership.offsets();
         let owners = owners.clone();
         let thread = std::thread::spawn(move || run(membership, process, &received, &owners));
         Self { commands, offsets, thread }

@@ -28,6 +28,8 @@ enum Step {
 #[derive(Debug)]
 pub(super) struct Life {
     next_at: Millis,
+    /// The step told last, and when it happened.
+    told: Option<(Step, Millis)>,
     number: u64,
     steps: VecDeque<Step>,
     order: OrderEvent,
@@ -57,7 +59,7 @@ impl Life {
         };
         let method = METHODS[random.random_range(0..METHODS.len())];
         let provider = PROVIDERS[random.random_range(0..PROVIDERS.len())];
-        Self { next_at: at, number, steps: plan(random), order, method, provider }
+        Self { next_at: at, told: None, number, steps: plan(random), order, method, provider }
     }
 
     /// When the next step happens.
@@ -78,9 +80,12 @@ impl Life {
             let delay_ms = if *next == step { 20..=21 } else { delay_ms(*next) };
             self.next_at += random.random_range(delay_ms);
         }
+        // A repeat is the same event once more: it happened when it was told first.
+        let occurred_at = self.told.filter(|(told, _)| *told == step).map_or(at, |(_, occurred_at)| occurred_at);
+        self.told = Some((step, occurred_at));
         let input = match step {
-            Step::Order(kind) => Input::Order(OrderEvent { kind, occurred_at: at, ..self.order.clone() }),
-            Step::Payment(attempt, kind) => Input::Payment(self.payment(attempt, kind, at)),
+            Step::Order(kind) => Input::Order(OrderEvent { kind, occurred_at, ..self.order.clone() }),
+            Step::Payment(attempt, kind) => Input::Payment(self.payment(attempt, kind, occurred_at)),
         };
         Event { key: self.order.order_id.clone(), input, timestamp: at }
     }
@@ -170,13 +175,13 @@ fn plan(random: &mut StdRng) -> VecDeque<Step> {
     steps
 }
 
-/// Producers are not perfect: 1 life in 100 repeats a step, 1 in 200 is told delivered when it is only placed.
+/// Producers are not perfect: 1 life in 100 repeats an event, 1 in 200 is told cooking after its end.
 fn spoil(steps: &mut VecDeque<Step>, random: &mut StdRng) {
     if random.random_ratio(1, 100) {
         let place = random.random_range(0..steps.len());
         steps.insert(place, steps[place]);
     }
     if random.random_ratio(1, 200) {
-        steps.insert(1, Step::Order(OrderState::Delivered));
+        steps.push_back(Step::Order(OrderState::Cooking));
     }
 }

@@ -47,6 +47,15 @@ fn p(kind: PaymentState) -> Input {
     Input::Payment(payment(kind, "p-1", 1))
 }
 
+/// The same kinds of events, not told before.
+fn new_o(kind: OrderState) -> Input {
+    Input::Order(order(kind, 2))
+}
+
+fn new_p(kind: PaymentState) -> Input {
+    Input::Payment(payment(kind, "p-1", 2))
+}
+
 /// Applies all inputs, the last one's effect included.
 fn run(inputs: &[Input]) -> Outcome {
     inputs.iter().fold(Outcome { status: None, effect: None }, |outcome, input| apply(KEY, outcome.status, input))
@@ -128,7 +137,7 @@ fn every_order_event_in_every_state_does_what_the_table_says() {
         let before = run(&way_to_order(from)).status;
         assert_eq!(before.as_ref().unwrap().order_state(), Some(from));
         for kind in OrderState::ALL {
-            let after = apply(KEY, before.clone(), &o(kind));
+            let after = apply(KEY, before.clone(), &new_o(kind));
             if order_may_go(Some(from), kind) {
                 assert_eq!(after.status.unwrap().order_state(), Some(kind), "{from:?} {kind:?}");
                 assert!(matches!(after.effect, Some(Effect::Changed(_))), "{from:?} {kind:?}");
@@ -148,7 +157,7 @@ fn every_payment_event_in_every_state_does_what_the_table_says() {
         let before = run(&way_to_payment(from)).status;
         assert_eq!(before.as_ref().unwrap().payment_state(), Some(from));
         for kind in PaymentState::ALL {
-            let after = apply(KEY, before.clone(), &p(kind));
+            let after = apply(KEY, before.clone(), &new_p(kind));
             if payment_may_go(Some(from), kind) {
                 assert_eq!(after.status.unwrap().payment_state(), Some(kind), "{from:?} {kind:?}");
                 assert!(matches!(after.effect, Some(Effect::Changed(_))), "{from:?} {kind:?}");
@@ -216,10 +225,81 @@ fn another_payment_is_accepted_only_as_a_new_attempt() {
 }
 
 #[test]
+fn an_event_that_was_applied_before_is_a_repeat_in_every_later_state() {
+    for from in OrderState::ALL {
+        let way = way_to_order(from);
+        let before = run(&way).status;
+        for event in &way {
+            let expected = Outcome { status: before.clone(), effect: None };
+            assert_eq!(apply(KEY, before.clone(), event), expected, "{from:?} {event:?}");
+        }
+    }
+    for from in PaymentState::ALL {
+        let way = way_to_payment(from);
+        let before = run(&way).status;
+        for event in &way {
+            let expected = Outcome { status: before.clone(), effect: None };
+            assert_eq!(apply(KEY, before.clone(), event), expected, "{from:?} {event:?}");
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_failed_does_not_start_again_when_its_request_is_repeated() {
+    use PaymentState::{ApprovalCompleted, ApprovalFailed, ApprovalRequested};
+    let attempt = |id: &str, at, end| {
+        [Input::Payment(payment(ApprovalRequested, id, at)), Input::Payment(payment(end, id, at + 1))]
+    };
+    for end in [ApprovalFailed, ApprovalCompleted] {
+        let inputs = [attempt("p-1", 10, ApprovalFailed), attempt("p-2", 20, end)].concat();
+        let before = run(&inputs).status;
+        for event in &inputs {
+            let expected = Outcome { status: before.clone(), effect: None };
+            assert_eq!(apply(KEY, before.clone(), event), expected, "{event:?}");
+        }
+        let late = apply(KEY, before, &Input::Payment(payment(ApprovalCompleted, "p-1", 12)));
+        assert_eq!(reason(&late), Some(AnomalyReason::OtherPayment), "a late end of the first attempt is none");
+    }
+}
+
+#[test]
+fn a_repeat_needs_the_same_life_and_the_same_time() {
+    use OrderState::{Accepted, Cancelled, Cooking, Placed};
+    let before = run(&[o(Placed), o(Accepted), o(Cooking), p(PaymentState::ApprovalRequested)]).status;
+    assert_eq!(reason(&apply(KEY, before.clone(), &new_o(Accepted))), Some(AnomalyReason::IllegalTransition));
+    assert_eq!(apply(KEY, before.clone(), &o(Accepted)).effect, None);
+    let cancelled = run(&[o(Placed), o(Cancelled), p(PaymentState::ApprovalRequested)]).status;
+    let refund = apply(KEY, cancelled, &p(PaymentState::Cancelled));
+    assert_eq!(reason(&refund), Some(AnomalyReason::IllegalTransition), "the cancelled order is another life");
+}
+
+#[test]
+fn an_event_behind_the_kept_transitions_is_judged_anew() {
+    let attempt = |n: i64| {
+        let id = format!("p-{n}");
+        [
+            Input::Payment(payment(PaymentState::ApprovalRequested, &id, 2 * n)),
+            Input::Payment(payment(PaymentState::ApprovalFailed, &id, 2 * n + 1)),
+        ]
+    };
+    let status = run(&(0..9).flat_map(attempt).collect::<Vec<_>>()).status;
+    assert_eq!(reason(&apply(KEY, status.clone(), &attempt(0)[1])), Some(AnomalyReason::OtherPayment));
+    assert_eq!(apply(KEY, status, &attempt(1)[1]).effect, None);
+}
+
+#[test]
+fn a_repeat_with_bad_values_stays_an_anomaly() {
+    let mut placed = order(OrderState::Placed, 1);
+    placed.currency = "usd".to_owned();
+    let before = run(&way_to_order(OrderState::Ready)).status;
+    assert_eq!(reason(&apply(KEY, before, &Input::Order(placed))), Some(AnomalyReason::InvalidValue));
+}
+
+#[test]
 fn a_failure_keeps_the_provider_code_until_the_next_attempt() {
     let failed = run(&way_to_payment(PaymentState::ApprovalFailed)).status;
     assert_eq!(failed.as_ref().unwrap().payment.as_ref().unwrap().failure_code.as_deref(), Some("DECLINED"));
-    let again = apply(KEY, failed, &p(PaymentState::ApprovalRequested)).status.unwrap();
+    let again = apply(KEY, failed, &new_p(PaymentState::ApprovalRequested)).status.unwrap();
     assert_eq!(again.payment.unwrap().failure_code, None);
 }
 

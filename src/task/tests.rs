@@ -1,0 +1,192 @@
+//! A task driven by hand: which record comes next, what is committed, when it waits.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use thalweg_state::{SharedMemory, TaskState};
+
+use super::*;
+use crate::dsl::{Consumed, Grouped, Materialized, Produced, StreamsBuilder};
+use crate::serde::{I64Serde, StringSerde};
+use crate::types::{HeadersView, RecordView};
+
+/// Merges the numbers of `a` and `b` into `out`, and counts them per key.
+fn recipes() -> Recipes {
+    let builder = StreamsBuilder::new();
+    let numbers = |topic| builder.stream::<String, i64, _, _>(topic, Consumed::with(StringSerde, I64Serde));
+    let merged = numbers("a").merge(numbers("b")).fan_out();
+    merged.clone().to("out", Produced::with(StringSerde, I64Serde));
+    merged.group_by_key(Grouped::with(StringSerde, I64Serde)).count(Materialized::named("counts").in_memory());
+    builder.build("app").unwrap()
+}
+
+fn start(max_task_idle_ms: i64, partition_times: [Option<Timestamp>; 2]) -> Task {
+    let recipes = recipes();
+    let specs = store_specs(&recipes.topology.sub_topologies()[0], 0);
+    let state = TaskState::open(Path::new(""), &specs, &SharedMemory::new(1 << 20).unwrap()).unwrap().state;
+    let input =
+        |(topic, partition_time)| Input { partition: TopicPartition::new(topic, 0), position: 0, partition_time };
+    let inputs = ["a", "b"].into_iter().zip(partition_times).map(input).collect::<Vec<_>>();
+    let options =
+        TaskOptions { decode_policy: DecodePolicy::Skip, dead_letter_topic: "app.dlq".to_owned(), max_task_idle_ms };
+    let partitions = BTreeMap::from([("out".to_owned(), 1)]);
+    Task::start(&recipes, TaskId::new(0, 0), state, &inputs, &partitions, &options, 0)
+}
+
+/// Queues records at these times; the value is the time, a time of 666 has bytes that do not decode.
+fn enqueue(task: &mut Task, input: usize, first: Offset, times: &[Timestamp]) {
+    let mut batch = task.spare_batch();
+    for (offset, time) in (first..).zip(times) {
+        let value = time.to_be_bytes();
+        batch.push(RecordView {
+            offset,
+            timestamp: *time,
+            leader_epoch: Some(3),
+            key: Some(b"k"),
+            value: Some(if *time == 666 { &value[..3] } else { &value }),
+            headers: HeadersView::default(),
+        });
+    }
+    task.enqueue(input, batch);
+}
+
+/// Times of the records sent to `out` since the last call.
+fn sent(task: &mut Task) -> Vec<Timestamp> {
+    let mut times = Vec::new();
+    let drained: Result<(), ()> = task.outbox().drain(|to, arena| {
+        if &*to.topic == "out" {
+            times.extend(arena.iter().map(|record| record.timestamp));
+        }
+        Ok(())
+    });
+    drained.unwrap();
+    times
+}
+
+fn process(task: &mut Task, now: Timestamp) -> Progress {
+    task.process(100, now).unwrap()
+}
+
+#[test]
+fn records_of_several_partitions_are_taken_in_the_order_of_their_times() {
+    let mut task = start(0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1, 5, 3, 9]);
+    enqueue(&mut task, 1, 0, &[2, 5, 8]);
+    task.reached_end(0, 4);
+    task.reached_end(1, 3);
+    assert_eq!(process(&mut task, 0), Progress { records: 7, starved: true });
+    // 5 before 3: offsets of one partition keep their order; the tie of the two fives goes to the first partition.
+    assert_eq!(sent(&mut task), [1, 2, 5, 3, 5, 8, 9]);
+    assert_eq!(task.stream_time(), Some(9));
+}
+
+#[test]
+fn without_idle_time_an_empty_partition_holds_the_others_until_its_end_is_known() {
+    let mut task = start(0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1, 2]);
+    task.reached_end(0, 2);
+    assert_eq!(process(&mut task, 1_000_000).records, 0);
+    task.reached_end(1, 0);
+    assert_eq!(process(&mut task, 1_000_000).records, 2);
+}
+
+#[test]
+fn idle_time_bounds_how_long_an_empty_partition_is_waited_for() {
+    let mut task = start(100, [None; 2]);
+    enqueue(&mut task, 0, 0, &[10]);
+    task.reached_end(0, 1);
+    assert_eq!(process(&mut task, 1_000).records, 0, "the wait begins");
+    assert_eq!(process(&mut task, 1_099).records, 0);
+    assert_eq!(process(&mut task, 1_100).records, 1, "it is over");
+    enqueue(&mut task, 0, 1, &[30]);
+    assert_eq!(process(&mut task, 1_101).records, 1, "and stays over while that partition stays empty");
+    assert_eq!(sent(&mut task), [10, 30]);
+}
+
+#[test]
+fn a_record_that_arrives_during_the_wait_is_taken_in_its_order() {
+    let mut task = start(100, [None; 2]);
+    enqueue(&mut task, 0, 0, &[10]);
+    assert_eq!(process(&mut task, 1_000).records, 0);
+    enqueue(&mut task, 1, 0, &[5]);
+    assert_eq!(process(&mut task, 1_050).records, 1, "the older one; then the other partition is empty again");
+    assert_eq!(sent(&mut task), [5]);
+    assert_eq!(process(&mut task, 1_149).records, 0, "a new wait began at 1050");
+    assert_eq!(process(&mut task, 1_150).records, 1);
+}
+
+#[test]
+fn the_budget_bounds_one_call() {
+    let mut task = start(0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1, 2, 3]);
+    task.reached_end(0, 3);
+    task.reached_end(1, 0);
+    assert_eq!(task.process(2, 0).unwrap(), Progress { records: 2, starved: false });
+    assert_eq!(task.process(2, 0).unwrap(), Progress { records: 1, starved: true });
+}
+
+#[test]
+fn positions_follow_what_was_processed_and_the_state_takes_them_over_with_the_commit() {
+    let mut task = start(0, [None; 2]);
+    assert!(!task.is_dirty());
+    enqueue(&mut task, 0, 7, &[40, 20, 30]);
+    task.reached_end(1, 5);
+    assert!(task.is_dirty(), "a position that moved without records is worth a commit");
+    task.process(2, 0).unwrap();
+    let position = |topic, offset, leader_epoch, partition_time| InputPosition {
+        partition: TopicPartition::new(topic, 0),
+        offset,
+        leader_epoch,
+        partition_time,
+    };
+    assert_eq!(task.input_positions(), [position("a", 9, Some(3), Some(40)), position("b", 5, None, None)]);
+    assert_eq!(task.outbox().records(), 4, "two results, two changelog records");
+    sent(&mut task);
+    let written = [(TopicPartition::new("app-counts-changelog", 0), 12), (TopicPartition::new("out", 0), 99)];
+    task.committed(&written).unwrap();
+    assert!(!task.is_dirty());
+    assert_eq!(task.overlay_bytes(), 0);
+    let position: Vec<_> = task.state().position().iter().collect();
+    assert_eq!(
+        position,
+        [("a-0", 9), ("app-counts-changelog-0", 12), ("b-0", 5)],
+        "a sink's offsets are not the state's"
+    );
+}
+
+#[test]
+fn a_record_that_does_not_decode_moves_the_position_and_no_time() {
+    let mut task = start(0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[10, 666, -1]);
+    task.reached_end(0, 3);
+    task.reached_end(1, 0);
+    assert_eq!(process(&mut task, 0).records, 3);
+    assert_eq!(task.dropped()[DropReason::Skipped as usize], 2);
+    assert_eq!(task.stream_time(), Some(10));
+    let position = &task.input_positions()[0];
+    assert_eq!((position.offset, position.partition_time), (3, Some(10)), "a restart starts from the same stream time");
+}
+
+#[test]
+fn stream_time_starts_where_the_committed_partition_times_were() {
+    assert_eq!(start(0, [Some(70), Some(90)]).stream_time(), Some(90));
+    let mut task = start(0, [Some(70), None]);
+    enqueue(&mut task, 0, 0, &[5]);
+    task.reached_end(0, 1);
+    task.reached_end(1, 0);
+    process(&mut task, 0);
+    assert_eq!((task.stream_time(), task.input_positions()[0].partition_time), (Some(70), Some(70)));
+}
+
+#[test]
+fn a_state_taken_back_has_none_of_the_uncommitted_rows() {
+    let mut task = start(0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1]);
+    task.reached_end(0, 1);
+    task.reached_end(1, 0);
+    process(&mut task, 0);
+    assert_eq!(task.state().get(0, b"k", &mut |_| {}).unwrap(), true);
+    let state = task.into_state();
+    assert_eq!((state.get(0, b"k", &mut |_| {}).unwrap(), state.overlay_rows()), (false, 0));
+}
