@@ -70,9 +70,8 @@ impl Scene {
     /// All values of a derived topic by key, in order.
     fn derived<T>(&self, topic: &str, serde: &impl Deserializer<T>) -> BTreeMap<String, Vec<T>> {
         let by_key = self.app.by_key(topic).into_iter();
-        let value = |stored: &thalweg_tests::records::Stored| {
-            serde.deserialize(topic, stored.record.value.as_deref()).unwrap()
-        };
+        let value =
+            |stored: &thalweg_tests::records::Stored| serde.deserialize(topic, stored.record.value.as_deref()).unwrap();
         by_key.map(|(key, all)| (key, all.iter().map(value).collect())).collect()
     }
 
@@ -88,15 +87,17 @@ impl Scene {
         assert_same(ORDER_STATUS, &changes, &self.expected.changes);
         let all = self.derived::<SmsRequest>(NOTIFICATION_SMS, &serdes.sms_request);
         let messages = first_of_each(all, |sms| sms.notification_id.clone());
-        let ids = messages.into_iter().map(|(key, all)| (key, all.into_iter().map(|sms| sms.notification_id).collect()));
+        let ids =
+            messages.into_iter().map(|(key, all)| (key, all.into_iter().map(|sms| sms.notification_id).collect()));
         assert_same(NOTIFICATION_SMS, &ids.collect(), &self.expected.notifications);
         let all = self.derived::<Anomaly>(ORDER_ANOMALIES, &serdes.anomaly);
         let anomalies = first_of_each(all, |anomaly| (anomaly.subject, anomaly.event.clone(), anomaly.occurred_at));
         let facts = |anomaly: Anomaly| (anomaly.subject, anomaly.event);
         let found = anomalies.into_iter().map(|(key, all)| (key, all.into_iter().map(facts).collect::<Vec<_>>()));
-        let expected = self.expected.anomalies.iter().map(|(key, all)| {
-            (key.clone(), all.iter().map(|(subject, event, _)| (*subject, event.clone())).collect())
-        });
+        let expected =
+            self.expected.anomalies.iter().map(|(key, all)| {
+                (key.clone(), all.iter().map(|(subject, event, _)| (*subject, event.clone())).collect())
+            });
         assert_same(ORDER_ANOMALIES, &found.collect(), &expected.collect());
     }
 }

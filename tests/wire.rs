@@ -47,7 +47,11 @@ fn records_come_back_from_three_partitions_as_they_were_written() {
     let mut expected: Vec<Stored> = Vec::new();
     for partition in 0..PARTITIONS {
         let records = written.iter().filter(|(at, _)| *at == partition);
-        expected.extend((0..).zip(records).map(|(offset, (_, record))| Stored { partition, offset, record: record.clone() }));
+        expected.extend((0..).zip(records).map(|(offset, (_, record))| Stored {
+            partition,
+            offset,
+            record: record.clone(),
+        }));
     }
     assert_eq!(records::read_all(&clients, &topic, PARTITIONS), expected);
     assert_eq!(records::ends(&clients, &topic, PARTITIONS), [RECORDS / 3; 3]);

@@ -67,10 +67,14 @@ fn a_message_goes_to_the_phone_of_its_order_for_every_state_that_is_told() {
     let sent: BTreeMap<String, Vec<SmsRequest>> = decoded(NOTIFICATION_SMS, &SCENE.app.serdes.sms_request);
     let ids = sent.iter().map(|(key, all)| (key.clone(), all.iter().map(|sms| sms.notification_id.clone()).collect()));
     assert_same("notification ids", &ids.collect(), &SCENE.expected.notifications);
-    let placed: BTreeMap<&str, _> = SCENE.events.iter().filter_map(|event| match &event.input {
-        Input::Order(order) => Some((event.key.as_str(), order)),
-        Input::Payment(_) => None,
-    }).collect();
+    let placed: BTreeMap<&str, _> = SCENE
+        .events
+        .iter()
+        .filter_map(|event| match &event.input {
+            Input::Order(order) => Some((event.key.as_str(), order)),
+            Input::Payment(_) => None,
+        })
+        .collect();
     let mut delivered = 0;
     for (key, sms) in sent.iter().flat_map(|(key, all)| all.iter().map(move |sms| (key, sms))) {
         let order = placed[key.as_str()];
@@ -80,7 +84,8 @@ fn a_message_goes_to_the_phone_of_its_order_for_every_state_that_is_told() {
         delivered += usize::from(sms.text == format!("Order {key}: delivered. Enjoy!"));
     }
     let last = |states: &Vec<StatusChange>| states.last().and_then(|change| change.order.as_ref().map(|it| it.state));
-    let expected = SCENE.expected.changes.values().filter(|all| last(all) == Some(orders::model::OrderState::Delivered));
+    let expected =
+        SCENE.expected.changes.values().filter(|all| last(all) == Some(orders::model::OrderState::Delivered));
     assert_eq!(delivered, expected.count());
 }
 

@@ -61,11 +61,14 @@ fn the_changelog_of_order_status_has_the_row_of_every_change_in_javas_format() {
     let reference = Reference::of(&topic, schemas::ORDER_STATUS);
     let records = SCENE.app.by_key(&topic);
     for (key, all) in &records {
-        let written: Vec<(i64, i64)> = all.iter().map(|stored| {
-            let value = stored.record.value.as_deref();
-            let row: OrderStatus = SCENE.app.serdes.order_status.deserialize(&topic, value).unwrap();
-            (row.revision, stored.record.timestamp)
-        }).collect();
+        let written: Vec<(i64, i64)> = all
+            .iter()
+            .map(|stored| {
+                let value = stored.record.value.as_deref();
+                let row: OrderStatus = SCENE.app.serdes.order_status.deserialize(&topic, value).unwrap();
+                (row.revision, stored.record.timestamp)
+            })
+            .collect();
         let changes = SCENE.expected.changes[key].iter();
         assert_eq!(written, changes.map(|change| (change.revision, change.occurred_at)).collect::<Vec<_>>(), "{key}");
         // Kafka Streams passes no headers on to changelogs of stores without them (`StoreChangeLogger`).
@@ -163,7 +166,8 @@ fn internal_topics_have_kafka_streams_names_partitions_and_settings() {
     let admin = SCENE.app.clients.admin().unwrap();
     for (topic, settings) in topics {
         assert_eq!(partitions_of(&SCENE.app.clients, &topic), Some(PARTITIONS), "{topic}");
-        let config: BTreeMap<String, String> = admin.config(&topic).unwrap().expect("a configuration").into_iter().collect();
+        let config: BTreeMap<String, String> =
+            admin.config(&topic).unwrap().expect("a configuration").into_iter().collect();
         for (key, value) in settings {
             assert_eq!(config.get(*key).map(String::as_str), Some(*value), "{topic} {key}");
         }

@@ -84,7 +84,8 @@ fn bad_records_are_counted() {
     let url = SCENE.instance.url();
     for topic in [ORDER_EVENTS, PAYMENT_ORDER] {
         for reason in ["malformed", "unknown_schema"] {
-            let expected = SCENE.poison.iter().filter(|poison| (poison.topic, poison.reason) == (topic, reason)).count();
+            let expected =
+                SCENE.poison.iter().filter(|poison| (poison.topic, poison.reason) == (topic, reason)).count();
             let labels = [format!("topic=\"{topic}\""), format!("reason=\"{reason}\"")];
             let counted = views::metric(url, "thalweg_dead_letters_total", &[&labels[0], &labels[1]]);
             assert_eq!(counted, expected as f64, "{labels:?}");

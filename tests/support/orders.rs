@@ -229,9 +229,10 @@ pub fn assert_same<V: PartialEq + Debug>(what: &str, found: &BTreeMap<String, V>
 fn difference<V: PartialEq + Debug>(found: &BTreeMap<String, V>, expected: &BTreeMap<String, V>) -> String {
     let keys: std::collections::BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
     let differing: Vec<&String> = keys.into_iter().filter(|key| found.get(*key) != expected.get(*key)).collect();
-    let shown = differing.iter().take(3).map(|key| {
-        format!("{key}\n  found    {:?}\n  expected {:?}\n", found.get(*key), expected.get(*key))
-    });
+    let shown = differing
+        .iter()
+        .take(3)
+        .map(|key| format!("{key}\n  found    {:?}\n  expected {:?}\n", found.get(*key), expected.get(*key)));
     let shown: String = shown.collect();
     format!("{} of {} keys differ, such as\n{shown}", differing.len(), expected.len())
 }
