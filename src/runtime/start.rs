@@ -241,7 +241,7 @@ impl Start {
                 partitions: Arc::clone(&partitions),
                 options: self.options.task.clone(),
                 policy: self.options.commit,
-                offsets: group.offsets().expect("the membership was just started"),
+                offsets: group.offsets(),
                 lost: Arc::default(),
                 metrics: Arc::clone(&self.metrics),
                 heartbeat,

@@ -28,8 +28,11 @@ fn start(max_task_idle_ms: i64, partition_times: [Option<Timestamp>; 2]) -> Task
     let input =
         |(topic, partition_time)| Input { partition: TopicPartition::new(topic, 0), position: 0, partition_time };
     let inputs = ["a", "b"].into_iter().zip(partition_times).map(input).collect::<Vec<_>>();
-    let options =
-        TaskOptions { decode_policy: DecodePolicy::Skip, dead_letter_topic: "app.dlq".to_owned(), max_task_idle_ms };
+    let options = TaskOptions {
+        decode_policy: DecodePolicy::Skip,
+        dead_letter_topic: Some("app.dlq".to_owned()),
+        max_task_idle_ms,
+    };
     let partitions = BTreeMap::from([("out".to_owned(), 1)]);
     Task::start(&recipes, TaskId::new(0, 0), state, &inputs, &partitions, &options, 0)
 }
@@ -186,7 +189,7 @@ fn a_state_taken_back_has_none_of_the_uncommitted_rows() {
     task.reached_end(0, 1);
     task.reached_end(1, 0);
     process(&mut task, 0);
-    assert_eq!(task.state().get(0, b"k", &mut |_| {}).unwrap(), true);
+    assert!(task.state().get(0, b"k", &mut |_| {}).unwrap());
     let state = task.into_state();
     assert_eq!((state.get(0, b"k", &mut |_| {}).unwrap(), state.overlay_rows()), (false, 0));
 }

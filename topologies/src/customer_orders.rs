@@ -18,3 +18,6 @@ pub fn describe(changes: KStream<String, Change>, serdes: &Serdes) {
             Materialized::named(CUSTOMER_ORDERS_VIEW).view(),
         );
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 
 pub mod customer_orders;
 pub mod demo;
+#[cfg(test)]
+mod fixture;
 pub mod model;
 pub mod notification_sms;
 pub mod oracle;

@@ -45,3 +45,6 @@ impl FixedKeyProcessor<String, Change, SmsRequest> for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

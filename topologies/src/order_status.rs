@@ -59,3 +59,6 @@ impl FixedKeyProcessor<String, Input, Effect> for Step {
         effect.map_or(Ok(()), |effect| context.forward(effect))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,3 +12,6 @@ pub fn describe(changes: KStream<String, Change>, serdes: &Serdes) {
         .map_values(|_, change: Change| change.status)
         .to(ORDER_STATUS, Produced::with(serdes.id, serdes.status_change.clone()));
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@ use super::fatal;
 use crate::wire::Error;
 
 /// A request of the coordinator connection.
-#[expect(clippy::enum_variant_names, reason = "these are Kafka's names of its requests")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiKey {
     OffsetCommit,

@@ -2,41 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::model::{Item, PaymentMethod, TRANSITIONS_MAX};
+use crate::fixture::{order_event, payment_event};
+use crate::model::TRANSITIONS_MAX;
 
 const KEY: &str = "o-1";
 
 fn order(kind: OrderState, occurred_at: Millis) -> OrderEvent {
-    OrderEvent {
-        kind,
-        order_id: KEY.to_owned(),
-        customer_id: "c-1".to_owned(),
-        store_id: "s-1".to_owned(),
-        items: vec![
-            Item { product_id: "latte".to_owned(), quantity: 2, unit_amount_minor: 450 },
-            Item { product_id: "scone".to_owned(), quantity: 1, unit_amount_minor: 350 },
-        ],
-        amount_minor: 1250,
-        currency: "USD".to_owned(),
-        phone: Some(Phone::new("+12025550142")),
-        occurred_at,
-        correlation_id: "x-1".to_owned(),
-    }
+    order_event(KEY, kind, occurred_at)
 }
 
 fn payment(kind: PaymentState, payment_id: &str, occurred_at: Millis) -> PaymentEvent {
-    PaymentEvent {
-        kind,
-        order_id: KEY.to_owned(),
-        payment_id: payment_id.to_owned(),
-        method: PaymentMethod::Card,
-        provider: "acme".to_owned(),
-        amount_minor: 1250,
-        currency: "USD".to_owned(),
-        failure_code: (kind == PaymentState::ApprovalFailed).then(|| "DECLINED".to_owned()),
-        occurred_at,
-        correlation_id: "x-2".to_owned(),
-    }
+    PaymentEvent { payment_id: payment_id.to_owned(), ..payment_event(KEY, kind, occurred_at) }
 }
 
 fn o(kind: OrderState) -> Input {
