@@ -27,7 +27,7 @@ pub use fault::{Fault, Part};
 pub use outbox::{ChangelogSlot, Outbox, SinkSlot};
 pub use punctuate::{Due, PunctuationType, ScheduleId, Schedules};
 pub use push::{Change, Nothing, Push, Record};
-pub use queue::{Choice, Idle, RecordQueue, choose};
+pub use queue::{Choice, RecordQueue, choose};
 pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
@@ -217,18 +217,14 @@ impl Task {
         if self.blocked_until.is_some_and(|until| now < until) {
             return Choice::Nothing;
         }
-        let waited = self.idle_since.map_or(0, |since| now - since);
-        let idle = match self.max_task_idle_ms {
-            ..0 => Idle::Never,
-            limit if waited < limit => Idle::Producers,
-            _ => Idle::Fetch,
-        };
-        let choice = choose(&self.queues, idle);
-        if choice == Choice::Wait {
-            self.idle_since.get_or_insert(now);
-        } else if self.queues.iter().all(|queue| !queue.is_empty()) {
-            // Until then the time stays over, so that the next record need not wait again.
-            self.idle_since = None;
+        let choice = choose(&self.queues, self.max_task_idle_ms >= 0);
+        match choice {
+            Choice::Take(_) if self.queues.iter().all(|queue| !queue.is_empty()) => self.idle_since = None,
+            // Read to its end: its producers may still be about to send something older. The time stays over until the
+            // partition has records again, so that the next record need not wait once more.
+            Choice::Take(_) if now - *self.idle_since.get_or_insert(now) < self.max_task_idle_ms => return Choice::Wait,
+            Choice::Take(_) | Choice::Nothing => {}
+            Choice::Wait => self.idle_since = None,
         }
         choice
     }

@@ -144,32 +144,17 @@ pub enum Choice {
     Nothing,
 }
 
-/// How long an empty partition is waited for while others have records (`max.task.idle.ms`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Idle {
-    /// Not at all.
-    Never,
-    /// Until its records at the broker are fetched.
-    Fetch,
-    /// Also for records that its producers have not sent yet.
-    Producers,
-}
-
 /// Chooses the lowest head timestamp among the queues (Kafka Streams' `PartitionGroup`, KIP-695).
-pub fn choose(queues: &[RecordQueue], idle: Idle) -> Choice {
+///
+/// With `waits_for_fetch` nothing is chosen while an empty partition may still have records at the broker.
+pub fn choose(queues: &[RecordQueue], waits_for_fetch: bool) -> Choice {
     let mut best: Option<(Timestamp, usize)> = None;
     let mut waits = false;
     for (index, queue) in queues.iter().enumerate() {
         match queue.head {
             Some(head) if best.is_none_or(|(lowest, _)| head < lowest) => best = Some((head, index)),
             Some(_) => {}
-            None => {
-                waits |= match idle {
-                    Idle::Never => false,
-                    Idle::Fetch => !queue.at_end,
-                    Idle::Producers => true,
-                }
-            }
+            None => waits |= waits_for_fetch && !queue.at_end,
         }
     }
     match best {
@@ -206,17 +191,16 @@ mod tests {
 
     #[test]
     fn the_lowest_head_timestamp_is_chosen_and_ties_go_to_the_first() {
-        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], Idle::Fetch), Choice::Take(1));
-        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], Idle::Fetch), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], Idle::Producers), Choice::Nothing);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], true), Choice::Take(1));
+        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], true), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], true), Choice::Nothing);
     }
 
     #[test]
     fn an_empty_partition_that_may_have_more_is_waited_for() {
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], Idle::Fetch), Choice::Wait);
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], Idle::Never), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], Idle::Fetch), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], Idle::Producers), Choice::Wait);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], true), Choice::Wait);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], false), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], true), Choice::Take(0));
     }
 
     #[test]

@@ -99,6 +99,8 @@ fn idle_time_bounds_how_long_an_empty_partition_is_waited_for() {
     let mut task = start(100, [None; 2]);
     enqueue(&mut task, 0, 0, &[10]);
     task.reached_end(0, 1);
+    assert_eq!(process(&mut task, 0).records, 0, "what the broker has is waited for without a limit");
+    task.reached_end(1, 0);
     assert_eq!(process(&mut task, 1_000).records, 0, "the wait begins");
     assert_eq!(process(&mut task, 1_099).records, 0);
     assert_eq!(process(&mut task, 1_100).records, 1, "it is over");
@@ -111,8 +113,10 @@ fn idle_time_bounds_how_long_an_empty_partition_is_waited_for() {
 fn a_record_that_arrives_during_the_wait_is_taken_in_its_order() {
     let mut task = start(100, [None; 2]);
     enqueue(&mut task, 0, 0, &[10]);
+    task.reached_end(1, 0);
     assert_eq!(process(&mut task, 1_000).records, 0);
     enqueue(&mut task, 1, 0, &[5]);
+    task.reached_end(1, 1);
     assert_eq!(process(&mut task, 1_050).records, 1, "the older one; then the other partition is empty again");
     assert_eq!(sent(&mut task), [5]);
     assert_eq!(process(&mut task, 1_149).records, 0, "a new wait began at 1050");
