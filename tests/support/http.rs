@@ -1,7 +1,9 @@
 //! Asking a service over HTTP.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use reqwest::blocking::{Client, RequestBuilder};
 use serde_json::Value;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,12 +50,8 @@ pub fn get_json(url: &str) -> Value {
     answer.json()
 }
 
-fn exchange(
-    request: impl FnOnce(&reqwest::blocking::Client) -> reqwest::blocking::RequestBuilder,
-) -> Result<Answer, String> {
-    // No proxy of the surroundings may stand between a test and its services.
-    let client = reqwest::blocking::Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(describe)?;
-    let response = request(&client).send().map_err(describe)?;
+fn exchange(request: impl FnOnce(&Client) -> RequestBuilder) -> Result<Answer, String> {
+    let response = request(client()).send().map_err(describe)?;
     let status = response.status().as_u16();
     let headers = response
         .headers()
@@ -62,6 +60,14 @@ fn exchange(
         .collect();
     let body = response.text().map_err(describe)?;
     Ok(Answer { status, headers, body })
+}
+
+/// One client for all: making one costs more than a hundred requests.
+fn client() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    // No proxy of the surroundings may stand between a test and its services.
+    let make = || Client::builder().no_proxy().timeout(TIMEOUT).build().expect("an HTTP client");
+    CLIENT.get_or_init(make)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

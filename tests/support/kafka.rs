@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use thalweg::wire::{KafkaClients, Settings};
 
 use crate::child::Child;
 use crate::wait::wait_for;
@@ -84,6 +85,12 @@ impl Kafka {
     pub fn bootstrap_servers(&self) -> String {
         let all: Vec<String> = self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.port)).collect();
         all.join(",")
+    }
+
+    /// The library's own clients of this cluster, for the test to write and read with.
+    pub fn clients(&self) -> KafkaClients {
+        let settings = Settings { bootstrap_servers: self.bootstrap_servers(), ..Settings::default() };
+        KafkaClients::new(settings).expect("the settings are right")
     }
 
     /// Port of broker `index`, from 0.

@@ -1,7 +1,8 @@
 //! The real services and the small tools of the integration tests.
 //!
 //! A test binary starts Apache Kafka and a schema registry as child processes, on free ports, with their data in a
-//! temporary directory. They die with the test binary, however it ends. Nothing here knows an application's views.
+//! temporary directory. They die with the test binary, however it ends. `orders` knows the application under test, the
+//! others know none.
 //!
 //! Everything panics when it fails: a test has nothing else to do then. The tail of the service's log is printed.
 
@@ -10,9 +11,11 @@ pub mod http;
 pub mod instance;
 pub mod kafka;
 pub mod names;
+pub mod orders;
 pub mod records;
 pub mod registry;
 pub mod services;
+pub mod views;
 pub mod wait;
 
 pub use instance::Instance;

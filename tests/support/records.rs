@@ -91,6 +91,19 @@ pub fn read_until(
     Reader::open(kafka, topic, partitions).read(deadline, what, |reader| enough(&reader.records))
 }
 
+/// The offset after the last record of each partition.
+pub fn ends(kafka: &dyn wire::Kafka, topic: &str, partitions: i32) -> Vec<Offset> {
+    let mut consumer = kafka.consumer("test-ends").expect("a consumer");
+    let end = |number| {
+        let partition = TopicPartition::new(topic, number);
+        let offsets = consumer.offsets(&partition, TIMEOUT);
+        offsets.unwrap_or_else(|error| panic!("offsets of {partition}: {error}")).end
+    };
+    let ends = (0..partitions).map(end).collect();
+    consumer.close(TIMEOUT);
+    ends
+}
+
 struct Reader {
     topic: String,
     consumer: Box<dyn wire::Consumer>,
