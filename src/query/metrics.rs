@@ -25,6 +25,7 @@ pub struct Metrics {
     process: IntCounterVec,
     task_commits: IntCounterVec,
     dropped: IntCounterVec,
+    dead_letters: IntCounterVec,
     consumed: IntCounterVec,
     produced: IntCounterVec,
     commit_seconds: HistogramVec,
@@ -101,6 +102,7 @@ impl Metrics {
             process: counters("thalweg_task_process_total", "Records processed", &["task"])?,
             task_commits: counters("thalweg_task_commit_total", "Commits that succeeded", &["task"])?,
             dropped: counters("thalweg_dropped_records_total", "Records dropped", &["task", "reason"])?,
+            dead_letters: counters("thalweg_dead_letters_total", "Records set aside", &["topic", "reason"])?,
             consumed: counters("thalweg_records_consumed_total", "Records consumed", &["topic"])?,
             produced: counters(
                 "thalweg_records_produced_total",
@@ -162,6 +164,11 @@ impl Metrics {
     /// Records of `topic` that were handed to the client for producing.
     pub fn produced(&self, topic: &str) -> IntCounter {
         self.produced.with_label_values(&[topic])
+    }
+
+    /// Records of source `topic` that went to the dead letter topic for `reason`, a word of the code.
+    pub fn dead_letters(&self, topic: &str, reason: &'static str) -> IntCounter {
+        self.dead_letters.with_label_values(&[topic, reason])
     }
 
     /// Times of the commits of stream thread `thread`, seconds.

@@ -131,7 +131,7 @@ impl Execution<'_> {
                 self.reason = format!("task {id}: {fault}");
                 return Err(*id);
             }
-            running.committed();
+            running.committed(&self.thread.setup.metrics);
         }
         Ok(())
     }

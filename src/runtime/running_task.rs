@@ -115,9 +115,12 @@ impl RunningTask {
     }
 
     /// Counts a commit and what was dropped since the last one.
-    pub(super) fn committed(&mut self) {
+    pub(super) fn committed(&mut self, metrics: &Metrics) {
         self.last_commit = Some(Instant::now());
         self.metrics.commits.inc();
+        for (topic, reason, records) in self.task.take_dead_letters() {
+            metrics.dead_letters(&topic, reason).inc_by(records);
+        }
         for reason in DropReason::ALL {
             let now = self.task.dropped()[reason as usize];
             let news = now - std::mem::replace(&mut self.dropped[reason as usize], now);

@@ -1,5 +1,7 @@
 //! What a chain is lent while it processes one record.
 
+use std::collections::BTreeMap;
+
 use thalweg_state::TaskState;
 
 use super::outbox::Outbox;
@@ -66,6 +68,7 @@ pub struct Cx {
     pub(crate) wall_clock: Timestamp,
     pub(crate) commit_requested: bool,
     pub(crate) dropped: Dropped,
+    pub(crate) dead_letters: BTreeMap<(usize, &'static str), u64>,
     pub(crate) headers: Headers,
 }
 
@@ -82,6 +85,7 @@ impl Cx {
             wall_clock,
             commit_requested: false,
             dropped: Dropped::default(),
+            dead_letters: BTreeMap::new(),
             headers: Headers::new(),
         }
     }

@@ -52,6 +52,9 @@ impl DeadLetters {
             }
             (DecodePolicy::DeadLetter, Some(slot)) => {
                 cx.drop_record(DropReason::DeadLetter);
+                if let Some((input, _)) = cx.input {
+                    *cx.dead_letters.entry((input, fault.reason())).or_default() += 1;
+                }
                 write(slot, &fault, partition, record, cx);
                 Ok(())
             }

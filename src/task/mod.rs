@@ -19,6 +19,7 @@ mod wiring;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use thalweg_state::{Position, StoreSpec, TaskState};
 
@@ -325,6 +326,12 @@ impl Task {
     /// Records dropped since the start, by reason.
     pub fn dropped(&self) -> &Dropped {
         &self.cx.dropped
+    }
+
+    /// Records that went to the dead letter topic since the last call, by source topic and reason.
+    pub fn take_dead_letters(&mut self) -> Vec<(Arc<str>, &'static str, u64)> {
+        let taken = std::mem::take(&mut self.cx.dead_letters).into_iter();
+        taken.map(|((input, reason), records)| (Arc::clone(&self.cx.inputs[input].topic), reason, records)).collect()
     }
 
     /// The input positions that a commit now would make durable.

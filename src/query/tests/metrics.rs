@@ -92,12 +92,14 @@ fn the_counters_of_topics_threads_and_the_group_are_there() {
     let metrics = Metrics::new().unwrap();
     metrics.consumed("order.events").inc_by(5);
     metrics.produced("order.status").inc_by(4);
+    metrics.dead_letters("order.events", "malformed").inc();
     metrics.commit_seconds("stream-1").observe(0.02);
     metrics.rebalances().inc();
     let text = String::from_utf8(metrics.text(&[])).unwrap();
     for line in [
         r#"thalweg_records_consumed_total{topic="order.events"} 5"#,
         r#"thalweg_records_produced_total{topic="order.status"} 4"#,
+        r#"thalweg_dead_letters_total{reason="malformed",topic="order.events"} 1"#,
         r#"thalweg_thread_commit_duration_seconds_bucket{thread="stream-1",le="0.025"} 1"#,
         r#"thalweg_thread_commit_duration_seconds_bucket{thread="stream-1",le="0.01"} 0"#,
         "thalweg_rebalances_total 1",
