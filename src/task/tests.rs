@@ -186,7 +186,7 @@ fn a_state_taken_back_has_none_of_the_uncommitted_rows() {
     task.reached_end(0, 1);
     task.reached_end(1, 0);
     process(&mut task, 0);
-    assert_eq!(task.state().get(0, b"k", &mut |_| {}).unwrap(), true);
+    assert!(task.state().get(0, b"k", &mut |_| {}).unwrap());
     let state = task.into_state();
     assert_eq!((state.get(0, b"k", &mut |_| {}).unwrap(), state.overlay_rows()), (false, 0));
 }
