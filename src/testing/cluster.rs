@@ -193,7 +193,7 @@ impl Cluster {
 
     /// Appends a record to the log and to the queue of whoever reads the partition.
     fn write(&mut self, to: &TopicPartition, record: RawRecord) -> Offset {
-        let offset = self.log.append(to, record.clone());
+        let offset = self.log.end(to);
         if let Some((task, input)) = self.readers.get(to) {
             let task = &mut self.tasks[*task].task;
             let mut batch = task.spare_batch();
@@ -208,6 +208,7 @@ impl Cluster {
             task.enqueue(*input, batch);
             task.reached_end(*input, offset + 1);
         }
+        self.log.append(to, record);
         offset
     }
 

@@ -13,14 +13,18 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Appends a record; returns its offset.
-    pub(super) fn append(&mut self, to: &TopicPartition, record: RawRecord) -> Offset {
+    /// The offset that the next record of a partition gets.
+    pub(super) fn end(&self, of: &TopicPartition) -> Offset {
+        self.ends.get(of).copied().unwrap_or_default()
+    }
+
+    /// Appends a record.
+    pub(super) fn append(&mut self, to: &TopicPartition, record: RawRecord) {
         let end = self.ends.entry(to.clone()).or_default();
         let offset = *end;
         *end += 1;
         let written = WrittenRecord { partition: to.partition, offset, record };
         self.topics.entry(to.topic.to_string()).or_default().push(written);
-        offset
     }
 
     /// The records of a topic in the order of writing; none for a topic that nobody wrote.

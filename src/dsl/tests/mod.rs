@@ -1,6 +1,6 @@
 //! What the DSL records, against Kafka Streams' own texts.
 #![allow(clippy::unwrap_used, reason = "tests")]
-#![allow(clippy::ptr_arg, reason = "the functions stand where closures over a stream of String keys do")]
+#![allow(clippy::ptr_arg, reason = "functions of a stream's key take it by its own type")]
 
 mod golden;
 mod golden_tables;

@@ -1,5 +1,6 @@
 //! The specification of the DSL and of the task, through the driver.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::needless_pass_by_value, reason = "a joiner owns what it joins")]
 
 mod aggregations;
 mod bad_records;
