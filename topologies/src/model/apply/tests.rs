@@ -264,6 +264,18 @@ fn an_event_behind_the_kept_transitions_is_judged_anew() {
 }
 
 #[test]
+fn a_refused_event_that_comes_again_is_judged_by_the_states_since() {
+    use OrderState::{Accepted, Cooking, Delivered, PickedUp, Placed, Ready};
+    let early = Input::Order(order(Delivered, 2));
+    let refused = run(&[o(Placed), early.clone()]);
+    assert_eq!(reason(&refused), Some(AnomalyReason::IllegalTransition));
+    let cooking = run(&[o(Placed), o(Accepted), o(Cooking)]).status;
+    assert_eq!(reason(&apply(KEY, cooking, &early)), Some(AnomalyReason::IllegalTransition));
+    let on_its_way = run(&[o(Placed), o(Accepted), o(Cooking), o(Ready), o(PickedUp)]).status;
+    assert!(matches!(apply(KEY, on_its_way, &early).effect, Some(Effect::Changed(_))));
+}
+
+#[test]
 fn a_repeat_with_bad_values_stays_an_anomaly() {
     let mut placed = order(OrderState::Placed, 1);
     placed.currency = "usd".to_owned();
