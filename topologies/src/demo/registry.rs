@@ -1,7 +1,7 @@
 //! A schema registry for the demo and for tests: Confluent's REST paths over a map in memory.
 //!
 //! Avro only, no references, no authentication, one compatibility level for all subjects; bound to the loopback
-//! address. [`subjects`] decides, [`api`] speaks HTTP.
+//! address. `subjects` decides, `api` speaks HTTP.
 
 mod api;
 mod subjects;
