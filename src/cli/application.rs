@@ -1,5 +1,6 @@
 //! What `main` of an application calls.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +112,9 @@ fn describe(application: App) -> u8 {
 /// Sends log lines where the settings say; only the first call of a process has an effect.
 pub fn log(settings: &Log) {
     let filter = EnvFilter::builder().parse_lossy(&settings.filter);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for a person at a terminal; in a file they are noise.
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     // A second initialisation is refused and changes nothing.
     let _ = match settings.format {
         LogFormat::Text => lines.try_init(),

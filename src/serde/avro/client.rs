@@ -72,12 +72,18 @@ impl Client {
     pub(super) fn ask(&self, question: &Question) -> Result<Answer, Failure> {
         let registered = match question {
             Question::Schema(id) => get_schema_by_id(*id, &self.settings),
-            Question::Id { subject, schema } => {
-                let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_string());
-                post_schema(&self.settings, subject.clone(), supplied)
-            }
+            // Two instances that register the same new schema at once are in each other's way (Apicurio answers that the
+            // subject exists already). A conflict with a schema that does not fit stays one.
+            Question::Id { subject, schema } => self
+                .register(subject, schema)
+                .or_else(|error| if is_conflict(&error) { self.register(subject, schema) } else { Err(error) }),
         };
         answer(registered.map_err(|error| failure(&error))?)
+    }
+
+    fn register(&self, subject: &str, schema: &str) -> Result<RegisteredSchema, SRCError> {
+        let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
+        post_schema(&self.settings, subject.to_owned(), supplied)
     }
 }
 
@@ -95,12 +101,19 @@ fn answer(registered: RegisteredSchema) -> Result<Answer, Failure> {
 /// such a body comes from something else on the way (proxy, wrong path): that is no answer.
 fn failure(error: &SRCError) -> Failure {
     const SCHEMA_NOT_FOUND: u32 = 40403;
-    let raw = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RawError>());
-    match raw.map(|raw| (raw.error_code, raw.message.as_str())) {
+    match raw(error).map(|raw| (raw.error_code, raw.message.as_str())) {
         Some((SCHEMA_NOT_FOUND, _)) => Failure::Unknown,
         Some((409 | 422 | 40900..=40999 | 42200..=42299, message)) => Failure::Refused(shorten(message)),
         _ => Failure::Unavailable(shorten(&chain(error))),
     }
+}
+
+fn is_conflict(error: &SRCError) -> bool {
+    matches!(raw(error), Some(RawError { error_code: 409 | 40900..=40999, .. }))
+}
+
+fn raw(error: &SRCError) -> Option<&RawError> {
+    std::error::Error::source(error).and_then(|source| source.downcast_ref::<RawError>())
 }
 
 /// The error with its causes: the outermost says only that a request failed.

@@ -22,6 +22,8 @@ pub(super) enum Mood {
     Silent,
     /// This status and body to everything.
     Says(u16, &'static str),
+    /// This status and body once, then fine.
+    SaysOnce(u16, &'static str),
 }
 
 struct Content {
@@ -136,6 +138,10 @@ fn answer(content: &Mutex<Content>, line: &str, body: &[u8], authorised: bool) -
     match content.mood.clone() {
         Mood::Silent => return None,
         Mood::Says(status, text) => return Some((status, text.to_owned())),
+        Mood::SaysOnce(status, text) => {
+            content.mood = Mood::Fine;
+            return Some((status, text.to_owned()));
+        }
         Mood::Fine => {}
     }
     if !authorised {

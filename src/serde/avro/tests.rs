@@ -300,6 +300,15 @@ fn a_refused_schema_names_subject_and_reason() {
 }
 
 #[test]
+fn instances_that_register_a_new_schema_at_once_both_get_its_id() {
+    let stub = Stub::start();
+    stub.set(Mood::SaysOnce(409, r#"{"error_code": 409, "message": "orders-value already exists"}"#));
+    let serde: AvroSerde<Order> = stub.serde(ORDER);
+    assert_eq!(serde.prepare("orders"), Ok(()));
+    assert_eq!(stub.subjects(), [("orders-value".to_owned(), 1)]);
+}
+
+#[test]
 fn asking_within_an_async_context_is_harmless() {
     let stub = Stub::start();
     stub.put(1, ORDER);
