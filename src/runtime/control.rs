@@ -1,6 +1,7 @@
 //! The control thread: drives the membership, moves tasks between restorer and stream threads, publishes who has what.
 //!
-//! It never touches a running task and never waits for one: everything it learns comes through its one channel.
+//! It never touches a running task and never waits for one: what it learns comes through two channels, one from its
+//! threads, one from the group coordinator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
