@@ -68,13 +68,14 @@ fn recipes(in_memory: bool) -> Recipes {
     builder.build("app").unwrap()
 }
 
-fn task(recipes: &Recipes, directory: &TempDir) -> Task {
+fn task(recipes: &Recipes, directory: &TempDir, cache_max_bytes: usize) -> Task {
     let id = TaskId::new(0, 0);
     let specs = store_specs(&recipes.topology.sub_topologies()[0], 0);
     let state = TaskState::open(directory.path(), &specs, &SharedMemory::new(8 << 20).unwrap()).unwrap().state;
     let inputs = [Input { partition: TopicPartition::new("in", 0), position: 0, partition_time: None }];
     let partitions = BTreeMap::from([("out".to_owned(), 4)]);
-    let options = TaskOptions { decode_policy: DecodePolicy::Fail, dead_letter_topic: None, max_task_idle_ms: 0 };
+    let decode_policy = DecodePolicy::Fail;
+    let options = TaskOptions { decode_policy, dead_letter_topic: None, max_task_idle_ms: 0, cache_max_bytes };
     Task::start(recipes, id, state, &inputs, &partitions, &options, 0)
 }
 
@@ -98,11 +99,13 @@ fn enqueue(task: &mut Task, mut offset: Offset) {
     }
 }
 
-/// Processes one commit interval, then commits; returns allocations and nanoseconds of the processing alone.
-fn interval(task: &mut Task, number: usize) -> (u64, u128) {
+/// Processes one commit interval, which must produce `expected` records, then commits; returns allocations and
+/// nanoseconds of the processing and the flush of the record cache alone.
+fn interval(task: &mut Task, number: usize, expected: usize) -> (u64, u128) {
     enqueue(task, (number * RECORDS) as Offset);
     let (before, started) = (ALLOCATIONS.get(), Instant::now());
     let progress = task.process(RECORDS, 0);
+    task.flush_caches().unwrap();
     let (elapsed, allocations) = (started.elapsed().as_nanos(), ALLOCATIONS.get() - before);
     assert_eq!(progress.unwrap(), Progress { records: RECORDS, starved: false });
     let mut written = 0;
@@ -113,22 +116,27 @@ fn interval(task: &mut Task, number: usize) -> (u64, u128) {
         });
         drained.unwrap();
     }
-    assert_eq!(written, 2 * RECORDS * 9 / 10, "each kept record is sent and logged");
+    assert_eq!(written, expected);
     task.committed(&[]).unwrap();
     (allocations, elapsed)
 }
 
 #[test]
 fn filter_map_values_aggregate_and_to_allocate_nothing_per_record() {
-    for in_memory in [true, false] {
+    // Each kept record is sent and logged; with the cache each of their keys is.
+    let (every_record, every_key) = (2 * RECORDS * 9 / 10, 2 * KEYS * 9 / 10);
+    for (in_memory, cache_max_bytes, written) in
+        [(true, 0, every_record), (false, 0, every_record), (true, 10 << 20, every_key), (false, 10 << 20, every_key)]
+    {
         let directory = TempDir::new().unwrap();
         let recipes = recipes(in_memory);
-        let mut task = task(&recipes, &directory);
-        assert!(interval(&mut task, 0).0 > 0, "buffers grow in the first interval, and the counter counts");
-        interval(&mut task, 1);
-        let steady: Vec<(u64, u128)> = (2..8).map(|number| interval(&mut task, number)).collect();
+        let mut task = task(&recipes, &directory, cache_max_bytes);
+        assert!(interval(&mut task, 0, written).0 > 0, "buffers grow in the first interval, and the counter counts");
+        interval(&mut task, 1, written);
+        let steady: Vec<(u64, u128)> = (2..8).map(|number| interval(&mut task, number, written)).collect();
         let fastest = steady.iter().map(|(_, nanos)| *nanos).min().unwrap() as f64 / RECORDS as f64;
-        println!("memory store: {in_memory}, {fastest:.0} ns per record");
-        assert!(steady.iter().all(|(allocations, _)| *allocations == 0), "memory store: {in_memory}: {steady:?}");
+        let what = format!("memory store: {in_memory}, record cache: {cache_max_bytes} bytes");
+        println!("{what}: {fastest:.0} ns per record");
+        assert!(steady.iter().all(|(allocations, _)| *allocations == 0), "{what}: {steady:?}");
     }
 }

@@ -192,7 +192,8 @@ fn task_options(settings: &Settings) -> TaskOptions {
     };
     let max_task_idle_ms =
         application.max_task_idle.map_or(-1, |idle| i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
-    TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms }
+    let cache_max_bytes = application.statestore_cache_max_bytes / application.stream_threads.max(1);
+    TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms, cache_max_bytes }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -112,6 +112,12 @@ pub const KEYS: &[Key] = &[
         "cap of all stores' memory in the process, in bytes: block cache and write buffers",
     ),
     key(
+        "application.statestore_cache_max_bytes",
+        Kind::Integer(0, i64::MAX),
+        Default::Is("10485760"),
+        "bytes of all record caches in the process; a table forwards and logs a changed key once per commit; 0: every change",
+    ),
+    key(
         "application.deserialization_policy",
         Kind::Choice(&["dead_letter", "skip", "fail"]),
         Default::Is("dead_letter"),

@@ -35,6 +35,8 @@ pub struct Application {
     pub commit_interval: Duration,
     /// `application.state_memory_bytes`.
     pub state_memory_bytes: usize,
+    /// `application.statestore_cache_max_bytes`.
+    pub statestore_cache_max_bytes: usize,
     /// `application.deserialization_policy` with its topic.
     pub bad_records: BadRecords,
     /// `application.replication_factor`.
@@ -204,6 +206,7 @@ impl Values {
             stream_threads: self.integer("application.stream_threads").unsigned_abs() as usize,
             commit_interval: self.milliseconds("application.commit_interval_ms"),
             state_memory_bytes: self.integer("application.state_memory_bytes").unsigned_abs() as usize,
+            statestore_cache_max_bytes: self.integer("application.statestore_cache_max_bytes").unsigned_abs() as usize,
             bad_records: match self.text("application.deserialization_policy").as_deref() {
                 Some("skip") => BadRecords::Skip,
                 Some("fail") => BadRecords::Fail,

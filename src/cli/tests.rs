@@ -44,6 +44,7 @@ fn defaults_are_as_documented() {
             stream_threads: 1,
             commit_interval: Duration::from_secs(1),
             state_memory_bytes: 256 << 20,
+            statestore_cache_max_bytes: 10 << 20,
             bad_records: BadRecords::DeadLetter("orders.dlq".into()),
             replication_factor: -1,
             max_task_idle: Some(Duration::ZERO),

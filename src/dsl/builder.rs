@@ -213,7 +213,7 @@ impl StreamsBuilder {
     {
         let mut build = self.build_mut();
         let name = materialized.name.clone().unwrap_or_default();
-        let definition = definition(&name, &materialized);
+        let definition = StoreDefinition { cached: false, ..definition(&name, &materialized) };
         let added = build.blueprint.add_store(definition);
         let id = build.check(added);
         build.serve(id, &name, &keys, &values, &materialized);
@@ -267,6 +267,7 @@ pub(super) fn definition<K, V>(name: &str, materialized: &Materialized<K, V>) ->
         name: name.to_owned(),
         backend: if materialized.in_memory { Backend::Memory } else { Backend::RocksDb },
         changelog: materialized.logged.then(|| materialized.changelog_config.clone()),
+        cached: materialized.cached,
     }
 }
 

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use super::forward::Forward;
 use super::options::{Grouped, Materialized};
-use super::plan::{FanOut, Plan, Seam};
+use super::plan::{Plan, Seam};
 use super::rows::{Kept, Stored};
 use super::stream::{KStream, NullableStream};
 use super::table::KTable;
@@ -172,21 +173,21 @@ impl<KS, AS, F, I> Aggregation<KS, AS, F, I> {
         seam: Seam<GK, Change<A>>,
     ) -> impl Fn(&mut Wiring<'_>) -> Aggregate<GK, GV, A, KS, AS, F, I> + Send + Sync + 'static
     where
-        GK: 'static,
+        GK: Clone + 'static,
         GV: 'static,
-        A: 'static,
+        A: Clone + 'static,
         KS: Serde<GK>,
         AS: Serde<A>,
         F: Clone + Send + Sync + 'static,
         I: Clone + Send + Sync + 'static,
     {
-        move |w| Aggregate {
-            store: w.store(store, self.keys.clone(), self.values.clone()),
-            fold: self.fold.clone(),
-            old_of_first: self.old_of_first.clone(),
-            sends_old: w.sends_old_values(node),
-            down: seam.wire(w),
-            types: PhantomData,
+        move |w| {
+            let store = w.store(store, self.keys.clone(), self.values.clone());
+            let sends_old = w.sends_old_values(node);
+            let down = Forward::wire(w, Some(&store), sends_old, &seam);
+            let sends_old = sends_old && down.is_now();
+            let (fold, old_of_first) = (self.fold.clone(), self.old_of_first.clone());
+            Aggregate { store, fold, old_of_first, sends_old, down, types: PhantomData }
         }
     }
 }
@@ -197,7 +198,7 @@ struct Aggregate<GK, GV, A, KS, AS, F, I> {
     fold: F,
     old_of_first: I,
     sends_old: bool,
-    down: FanOut<GK, Change<A>>,
+    down: Forward<GK, A>,
     types: PhantomData<fn() -> GV>,
 }
 

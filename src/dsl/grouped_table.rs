@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::changed::ChangedSerde;
+use super::forward::Forward;
 use super::operators::Function;
 use super::options::{Grouped, Materialized};
-use super::plan::{FanOut, Plan, Seam};
+use super::plan::{Plan, Seam};
 use super::rows::{Kept, Stored};
 use super::sink::Sink;
 use super::source::Source;
@@ -210,7 +211,7 @@ struct Fold<KS, TS, A, S> {
 }
 
 impl<KS, TS, A: Function, S: Function> Fold<KS, TS, A, S> {
-    fn recipe<KO: 'static, VO: 'static, T: 'static>(
+    fn recipe<KO: Clone + 'static, VO: 'static, T: Clone + 'static>(
         self,
         node: NodeId,
         store: StoreId,
@@ -220,13 +221,13 @@ impl<KS, TS, A: Function, S: Function> Fold<KS, TS, A, S> {
         KS: Serde<KO>,
         TS: Serde<T>,
     {
-        move |w| Aggregate {
-            store: w.store(store, self.keys.clone(), self.values.clone()),
-            add: self.add.clone(),
-            subtract: self.subtract.clone(),
-            sends_old: w.sends_old_values(node),
-            down: seam.wire(w),
-            types: PhantomData,
+        move |w| {
+            let store = w.store(store, self.keys.clone(), self.values.clone());
+            let sends_old = w.sends_old_values(node);
+            let down = Forward::wire(w, Some(&store), sends_old, &seam);
+            let sends_old = sends_old && down.is_now();
+            let (add, subtract) = (self.add.clone(), self.subtract.clone());
+            Aggregate { store, add, subtract, sends_old, down, types: PhantomData }
         }
     }
 }
@@ -237,7 +238,7 @@ struct Aggregate<KO, VO, T, KS, TS, A, S> {
     add: A,
     subtract: S,
     sends_old: bool,
-    down: FanOut<KO, Change<T>>,
+    down: Forward<KO, T>,
     types: PhantomData<fn() -> VO>,
 }
 

@@ -34,6 +34,7 @@
 mod branch;
 mod builder;
 mod changed;
+mod forward;
 mod grouped_stream;
 mod grouped_table;
 mod operators;

@@ -142,6 +142,7 @@ pub struct Materialized<K, V> {
     pub(super) name: Option<String>,
     pub(super) in_memory: bool,
     pub(super) logged: bool,
+    pub(super) cached: bool,
     pub(super) changelog_config: BTreeMap<String, String>,
     make_codec: Option<MakeCodec<K, V>>,
 }
@@ -149,7 +150,14 @@ pub struct Materialized<K, V> {
 impl<K, V> Materialized<K, V> {
     /// A store with a generated name; never served.
     pub fn unnamed() -> Self {
-        Self { name: None, in_memory: false, logged: true, changelog_config: BTreeMap::new(), make_codec: None }
+        Self {
+            name: None,
+            in_memory: false,
+            logged: true,
+            cached: true,
+            changelog_config: BTreeMap::new(),
+            make_codec: None,
+        }
     }
 
     /// A named RocksDB store with a changelog `<application id>-<name>-changelog`.
@@ -165,6 +173,12 @@ impl<K, V> Materialized<K, V> {
     /// Writes no changelog: the store starts empty when its task moves.
     pub fn without_logging(self) -> Self {
         Self { logged: false, ..self }
+    }
+
+    /// Forwards and logs every update of a table at once, instead of the newest one of each key per commit (Kafka
+    /// Streams' `withCachingDisabled`). A processor's own store is never cached.
+    pub fn without_caching(self) -> Self {
+        Self { cached: false, ..self }
     }
 
     /// Sets one configuration of the changelog topic, by Kafka's name.

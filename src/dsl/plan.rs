@@ -111,6 +111,13 @@ pub struct FanOut<K, V> {
     receivers: Vec<Receiver<K, V>>,
 }
 
+impl<K, V> FanOut<K, V> {
+    /// Whether nobody receives.
+    pub(super) fn is_empty(&self) -> bool {
+        self.receivers.is_empty()
+    }
+}
+
 impl<K: Clone, V: Clone> Push<K, V> for FanOut<K, V> {
     fn push(&mut self, record: Record<K, V>, cx: &mut Cx) -> Result<(), Fault> {
         let Some((last, others)) = self.receivers.split_last_mut() else { return Ok(()) };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::builder::{StreamsBuilder, definition};
+use super::forward::Forward;
 use super::grouped_table::KGroupedTable;
 use super::operators::Function;
 use super::options::{Consumed, Grouped, Materialized};
@@ -145,16 +146,10 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let store = self.builder.build_mut().own_store(node, &store_name, &keys, &values, &materialized);
         let seam = Seam::new();
         let (down, keys_, values_) = (seam.clone(), keys.clone(), values.clone());
-        self.changes.clone().close(move |w| Transform {
-            function: function.clone(),
-            sends_old: false,
-            is_filter: false,
-            down: Upsert {
-                store: w.store(store, keys_.clone(), values_.clone()),
-                sends_old: w.sends_old_values(node),
-                skips_absent: is_filter,
-                down: down.wire(w),
-            },
+        self.changes.clone().close(move |w| {
+            let store = w.store(store, keys_.clone(), values_.clone());
+            let down = Upsert::wire(w, store, node, is_filter, &down);
+            Transform { function: function.clone(), sends_old: false, is_filter: false, down }
         });
         let rows = Rc::new(Stored { node, keys, values, kept: Kept::Always(store) });
         KTable::new(self.builder, node, self.sources, seam, rows)
@@ -257,10 +252,11 @@ where
 {
     let seam = Seam::new();
     let (down, keys_, values_, name) = (seam.clone(), keys.clone(), values.clone(), store_name.to_owned());
-    upserts.close(move |w| FromUpserts {
-        store: w.store_named(&name).map(|store| w.store(store, keys_.clone(), values_.clone())),
-        sends_old: w.sends_old_values(node),
-        down: down.wire(w),
+    upserts.close(move |w| {
+        let store = w.store_named(&name).map(|store| w.store(store, keys_.clone(), values_.clone()));
+        let sends_old = w.sends_old_values(node);
+        let down = Forward::wire(w, store.as_ref(), sends_old, &down);
+        FromUpserts { store, sends_old: sends_old && down.is_now(), down }
     });
     let definition: StoreDefinition = definition(store_name, materialized);
     if materialized.name.is_some() {

@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::builder::Build;
+use super::forward::Forward;
 use super::operators::Function;
 use super::options::{Materialized, SharedSerde};
-use super::plan::{FanIn, FanOut, Plan, Seam};
+use super::plan::{FanIn, Plan, Seam};
 use super::rows::{Getter, GetterRecipe, Kept, Rows, SharedRows, Stored};
 use super::table::KTable;
 use crate::serde::Serde;
@@ -145,7 +146,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         sources.extend(&other.sources);
 
         let seam = Seam::new();
-        let merger = Arc::new(Merger::recipe(store, keep.as_ref(), seam.clone()));
+        let merger = Arc::new(Merger::recipe(merge, store, keep.as_ref(), seam.clone()));
         let (left, right) = (self.rows.getter(), other.rows.getter());
         let (same, joiner_, right_) = (Arc::clone(&merger), joiner.clone(), right.clone());
         self.changes.clone().close(move |w| ThisSide {
@@ -304,19 +305,21 @@ type SharedStore<K, V> = KeyValueStore<K, V, Arc<dyn SharedSerde<K>>, Arc<dyn Sh
 /// Where both sides meet: keeps the result where the table is kept.
 struct Merger<K: 'static, V: 'static> {
     store: Option<SharedStore<K, V>>,
-    down: FanOut<K, Change<V>>,
+    down: Forward<K, V>,
 }
 
-impl<K: 'static, V: 'static> Merger<K, V> {
+impl<K: Clone + 'static, V: Clone + 'static> Merger<K, V> {
     fn recipe(
+        node: NodeId,
         store: Option<StoreId>,
         keep: Option<&Keep<K, V>>,
         seam: Seam<K, Change<V>>,
     ) -> impl Fn(&mut Wiring<'_>) -> Self + Send + Sync + 'static {
         let kept = store.zip(keep.map(|keep| (Arc::clone(&keep.keys), Arc::clone(&keep.values))));
-        move |w| Self {
-            store: kept.as_ref().map(|(id, (keys, values))| w.store(*id, Arc::clone(keys), Arc::clone(values))),
-            down: seam.wire(w),
+        move |w| {
+            let store = kept.as_ref().map(|(id, (keys, values))| w.store(*id, Arc::clone(keys), Arc::clone(values)));
+            let down = Forward::wire(w, store.as_ref(), w.sends_old_values(node), &seam);
+            Self { store, down }
         }
     }
 }

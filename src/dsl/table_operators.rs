@@ -1,24 +1,27 @@
 //! What tables do with a change.
 
-use super::plan::Operator;
+use super::forward::Forward;
+use super::plan::{Operator, Seam};
 use crate::serde::{Nullable, Serde};
-use crate::task::{Change, Cx, DropReason, Fault, KeyValueStore, Push, Record};
+use crate::task::{Change, Cx, DropReason, Fault, KeyValueStore, Push, Record, Wiring};
+use crate::topology::NodeId;
 
 /// Turns upserts into changes, kept in a store where the table has one (Kafka Streams' `KTableSource`). Updates out
 /// of time order overwrite, as there.
-pub(super) struct FromUpserts<K, V, KS, VS, D> {
+pub(super) struct FromUpserts<K, V, KS, VS> {
     pub(super) store: Option<KeyValueStore<K, V, KS, VS>>,
     pub(super) sends_old: bool,
-    pub(super) down: D,
+    pub(super) down: Forward<K, V>,
 }
 
-impl<KIn, VIn, K, V, KS, VS, D> Push<KIn, VIn> for FromUpserts<K, V, KS, VS, D>
+impl<KIn, VIn, K, V, KS, VS> Push<KIn, VIn> for FromUpserts<K, V, KS, VS>
 where
     KIn: Nullable<K>,
     VIn: Nullable<V>,
+    K: Clone,
+    V: Clone,
     KS: Serde<K>,
     VS: Serde<V>,
-    D: Push<K, Change<V>>,
 {
     fn push(&mut self, record: Record<KIn, VIn>, cx: &mut Cx) -> Result<(), Fault> {
         let Some(key) = record.key.into_option() else {
@@ -63,18 +66,34 @@ where
 }
 
 /// Keeps a computed change in the table's own store; the old value is what the store had.
-pub(super) struct Upsert<K, V, KS, VS, D> {
-    pub(super) store: KeyValueStore<K, V, KS, VS>,
-    pub(super) sends_old: bool,
-    pub(super) skips_absent: bool,
-    pub(super) down: D,
+pub(super) struct Upsert<K, V, KS, VS> {
+    store: KeyValueStore<K, V, KS, VS>,
+    sends_old: bool,
+    skips_absent: bool,
+    down: Forward<K, V>,
 }
 
-impl<K, V, KS, VS, D> Push<K, Change<V>> for Upsert<K, V, KS, VS, D>
+impl<K: Clone + 'static, V: Clone + 'static, KS: Serde<K>, VS: Serde<V>> Upsert<K, V, KS, VS> {
+    /// Wires the table `node`; with `skips_absent` a deletion of a row that is not there goes no further.
+    pub(super) fn wire(
+        w: &mut Wiring<'_>,
+        store: KeyValueStore<K, V, KS, VS>,
+        node: NodeId,
+        skips_absent: bool,
+        down: &Seam<K, Change<V>>,
+    ) -> Self {
+        let sends_old = w.sends_old_values(node);
+        let down = Forward::wire(w, Some(&store), sends_old, down);
+        Self { store, sends_old: sends_old && (skips_absent || down.is_now()), skips_absent, down }
+    }
+}
+
+impl<K, V, KS, VS> Push<K, Change<V>> for Upsert<K, V, KS, VS>
 where
+    K: Clone,
+    V: Clone,
     KS: Serde<K>,
     VS: Serde<V>,
-    D: Push<K, Change<V>>,
 {
     fn push(&mut self, record: Record<K, Change<V>>, cx: &mut Cx) -> Result<(), Fault> {
         let Record { key, value: Change { new, .. }, timestamp } = record;

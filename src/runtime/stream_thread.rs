@@ -150,6 +150,13 @@ impl StreamThread {
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes);
         running.publish(&setup.name);
         self.tasks.insert(id, running);
+        self.share_caches();
+    }
+
+    /// Every task of the thread gets the same share of its record caches.
+    fn share_caches(&mut self) {
+        let share = self.setup.options.cache_max_bytes / self.tasks.len().max(1);
+        self.tasks.values_mut().for_each(|running| running.task.set_cache_limit(share));
     }
 
     fn tell(&self, released: Released) {
@@ -208,6 +215,7 @@ impl StreamThread {
             }
             released.push((*id, running.task.into_state()));
         }
+        self.share_caches();
         self.tell(Released { tasks: released, cause });
     }
 
@@ -253,6 +261,9 @@ impl StreamThread {
 
     fn commit(&mut self) -> Result<(), ThreadError> {
         let started = Instant::now();
+        for (id, running) in &mut self.tasks {
+            running.task.flush_caches().map_err(|fault| ThreadError::Task(*id, fault))?;
+        }
         let committed = commit::execute(self).map_err(ThreadError::Commit)?;
         self.last_commit = self.setup.clock.tick();
         if committed {

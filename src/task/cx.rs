@@ -6,6 +6,7 @@ use thalweg_state::TaskState;
 
 use super::outbox::Outbox;
 use super::punctuate::Schedules;
+use super::record_cache::RecordCaches;
 use crate::types::{Headers, Offset, Timestamp, TopicPartition};
 
 /// Why an operator dropped a record (Kafka Streams' `dropped-records`).
@@ -59,6 +60,7 @@ pub(crate) struct Scratch {
 /// Lends a task's stores, outbox, buffers and times to its chain. One per task, owned by it.
 pub struct Cx {
     pub(crate) state: TaskState,
+    pub(crate) caches: RecordCaches,
     pub(crate) outbox: Outbox,
     pub(crate) scratch: Scratch,
     pub(crate) schedules: Schedules,
@@ -76,6 +78,7 @@ impl Cx {
     pub(crate) fn new(state: TaskState, wall_clock: Timestamp) -> Self {
         Self {
             state,
+            caches: RecordCaches::default(),
             outbox: Outbox::default(),
             scratch: Scratch::default(),
             schedules: Schedules::default(),

@@ -11,6 +11,7 @@ mod outbox;
 mod punctuate;
 mod push;
 mod queue;
+mod record_cache;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -29,12 +30,14 @@ pub use outbox::{ChangelogSlot, Outbox, SinkSlot, Step};
 pub use punctuate::{Due, PunctuationType, ScheduleId, Schedules};
 pub use push::{Change, Nothing, Push, Record};
 pub use queue::{Choice, RecordQueue, choose};
+pub(crate) use record_cache::Flusher;
 pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
 use crate::types::{Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
+use record_cache::FlushCache;
 
 /// How every task of an application behaves.
 #[derive(Debug, Clone)]
@@ -46,6 +49,8 @@ pub struct TaskOptions {
     /// How long records of an empty partition's producers are waited for while others have records, in ms
     /// (`max.task.idle.ms`); records at the broker are always waited for, except with -1.
     pub max_task_idle_ms: i64,
+    /// Bytes of a thread's record caches (`statestore.cache.max.bytes`); 0: no store is cached.
+    pub cache_max_bytes: usize,
 }
 
 /// One input partition of a task, where to start, and what was known about it.
@@ -88,6 +93,7 @@ pub struct Task {
     routes: Vec<Route>,
     queues: Vec<RecordQueue>,
     processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+    flushers: Vec<Box<dyn FlushCache>>,
     changelogs: Vec<TopicPartition>,
     stores: usize,
     cx: Cx,
@@ -123,7 +129,8 @@ impl Task {
     ) -> Self {
         let sub_topology = &recipes.topology.sub_topologies()[id.subtopology as usize];
         let mut cx = Cx::new(state, now);
-        let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, &mut cx);
+        let caching = options.cache_max_bytes > 0;
+        let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, caching, &mut cx);
         let mut entries = Vec::new();
         let mut by_node = BTreeMap::new();
         let mut by_topic = BTreeMap::new();
@@ -136,7 +143,8 @@ impl Task {
             let policy = recipes.policies.get(&source.node).copied().unwrap_or(options.decode_policy);
             by_topic.insert(source.topic.name.as_str(), (entry, policy));
         }
-        let processors = wiring.into_processors();
+        let (processors, flushers) = wiring.finish();
+        cx.caches.set_limit(options.cache_max_bytes);
         let dead_letters = DeadLetters::open(&mut cx.outbox, options.dead_letter_topic.as_deref(), partitions);
         let (mut routes, mut queues) = (Vec::new(), Vec::new());
         for input in inputs {
@@ -152,6 +160,7 @@ impl Task {
             routes,
             queues,
             processors,
+            flushers,
             changelogs: changelogs(sub_topology, id.partition),
             stores: sub_topology.stores.len(),
             cx,
@@ -268,7 +277,44 @@ impl Task {
             self.keep_batch(emptied);
         }
         self.punctuate_due(PunctuationType::StreamTime)?;
+        if self.cx.caches.are_full() {
+            self.make_room()?;
+        }
         Ok(true)
+    }
+
+    /// Clean rows go first; when they are not enough, dirty ones become clean (as `NamedCache` does on eviction).
+    fn make_room(&mut self) -> Result<(), Fault> {
+        if !self.cx.caches.make_room() {
+            self.flush_caches()?;
+            self.cx.caches.make_room();
+        }
+        Ok(())
+    }
+
+    /// Flushes the record caches: each changed key of a cached store is logged and forwarded once. Before every commit.
+    ///
+    /// What one store forwards may dirty a later one; the chain has no cycle, so there are at most as many rounds as
+    /// stores.
+    pub fn flush_caches(&mut self) -> Result<(), Fault> {
+        for _ in 0..self.flushers.len() {
+            for flusher in &mut self.flushers {
+                if self.cx.caches.is_dirty(flusher.store()) {
+                    flusher.flush(&mut self.cx)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets this task's share of its thread's record caches, in bytes.
+    pub fn set_cache_limit(&mut self, bytes: usize) {
+        self.cx.caches.set_limit(bytes);
+    }
+
+    /// Bytes of the record caches.
+    pub fn cache_bytes(&self) -> usize {
+        self.cx.caches.bytes()
     }
 
     /// Runs the wall-clock schedules that are due.

@@ -9,6 +9,7 @@ use thalweg_state::StoreIndex;
 use super::cx::{Cx, Scratch};
 use super::fault::Fault;
 use super::outbox::ChangelogSlot;
+use super::record_cache::WrittenBy;
 use crate::serde::{Deserializer, SerdeError, Serializer};
 use crate::types::Timestamp;
 
@@ -23,6 +24,8 @@ pub struct StoreSlot {
     pub topic: Arc<str>,
     /// Where changelog records go; `None`: not logged.
     pub changelog: Option<ChangelogSlot>,
+    /// Whether writes stay in the record cache until it is flushed.
+    pub cached: bool,
 }
 
 /// A value with the timestamp it was written with.
@@ -76,7 +79,7 @@ where
         let from = self.bound(range.0, &mut from)?;
         let to = self.bound(range.1, &mut to)?;
         let mut failed = None;
-        cx.state.scan(self.slot.index, (from, to), &mut |key, row| {
+        let mut visit_row = |key: &[u8], row: &[u8]| {
             let decoded = self.keys.deserialize(&self.slot.topic, Some(key)).and_then(|key| Ok((key, self.row(row)?)));
             match decoded {
                 Ok((key, row)) => visit(key, row),
@@ -85,7 +88,14 @@ where
                     ControlFlow::Break(())
                 }
             }
-        })?;
+        };
+        let (index, state) = (self.slot.index, &cx.state);
+        match cx.caches.of(index) {
+            Some(cache) => {
+                cache.merge_over((from, to), |visit| state.scan(index, (from, to), visit), &mut visit_row)?
+            }
+            None => state.scan(index, (from, to), &mut visit_row)?,
+        }
         failed.map_or(Ok(()), |error| Err(self.undecodable(error)))
     }
 
@@ -99,12 +109,32 @@ where
         }
     }
 
+    /// The row of the key in the scratch buffer.
     pub(crate) fn get_serialized(&self, cx: &mut Cx) -> Result<Option<ValueAndTimestamp<V>>, Fault> {
+        if !self.slot.cached {
+            return self.get_below(cx);
+        }
+        let Some(cache) = cx.caches.of(self.slot.index) else { return self.get_below(cx) };
+        let key = &cx.scratch.key;
+        let mut row = match cache.get(key) {
+            Some(cached) => return cached.map(|bytes| self.row(bytes)).transpose().map_err(|e| self.undecodable(e)),
+            None => None,
+        };
+        cx.state.get(self.slot.index, key, &mut |bytes| {
+            cache.keep(key, bytes);
+            row = Some(self.row(bytes));
+        })?;
+        row.transpose().map_err(|error| self.undecodable(error))
+    }
+
+    /// As [`KeyValueStore::get_serialized`], without what waits in the record cache.
+    pub(super) fn get_below(&self, cx: &Cx) -> Result<Option<ValueAndTimestamp<V>>, Fault> {
         let mut row = None;
         cx.state.get(self.slot.index, &cx.scratch.key, &mut |bytes| row = Some(self.row(bytes)))?;
         row.transpose().map_err(|error| self.undecodable(error))
     }
 
+    /// Writes the row of the key in the scratch buffer: into the record cache, or at once.
     pub(crate) fn put_serialized(&self, value: Option<&V>, timestamp: Timestamp, cx: &mut Cx) -> Result<(), Fault> {
         let Scratch { key, row } = &mut cx.scratch;
         row.clear();
@@ -115,12 +145,47 @@ where
                 self.values.serialize(&self.slot.topic, value, row).map_err(|error| self.unencodable(error))?
             }
         };
+        match cx.caches.of(self.slot.index).filter(|_| self.slot.cached) {
+            Some(cache) => {
+                let written_by = WrittenBy { input: cx.input, timestamp };
+                cache.put(key, present.then_some(&**row), cx.headers.view().encoded(), written_by);
+                Ok(())
+            }
+            None => self.write_below(present, timestamp, cx),
+        }
+    }
+
+    /// Writes and logs the row in the scratch buffers.
+    pub(super) fn write_below(&self, present: bool, timestamp: Timestamp, cx: &mut Cx) -> Result<(), Fault> {
+        let Scratch { key, row } = &cx.scratch;
         let row = present.then_some(&**row);
         cx.state.put(self.slot.index, key, row)?;
         if let Some(changelog) = self.slot.changelog {
-            cx.outbox.log(changelog, timestamp, key, row.map(|row| &row[size_of::<Timestamp>()..]));
+            let (timestamp, value) = match row.and_then(|row| row.split_first_chunk()) {
+                Some((of_row, value)) => (Timestamp::from_be_bytes(*of_row), Some(value)),
+                None => (timestamp, None),
+            };
+            cx.outbox.log(changelog, timestamp, key, value);
         }
         Ok(())
+    }
+
+    /// Key and row in the scratch buffers.
+    #[expect(clippy::type_complexity, reason = "a key and its row")]
+    pub(super) fn decode(&self, present: bool, scratch: &Scratch) -> Result<(K, Option<ValueAndTimestamp<V>>), Fault> {
+        let row = if present { Some(self.row(&scratch.row)) } else { None };
+        let key = self.keys.deserialize(&self.slot.topic, Some(&scratch.key));
+        key.and_then(|key| Ok((key, row.transpose()?))).map_err(|error| self.undecodable(error))
+    }
+
+    /// Index of the store in its task.
+    pub(super) fn index(&self) -> StoreIndex {
+        self.slot.index
+    }
+
+    /// Whether writes stay in the record cache until it is flushed.
+    pub(crate) fn is_cached(&self) -> bool {
+        self.slot.cached
     }
 
     fn row(&self, row: &[u8]) -> Result<ValueAndTimestamp<V>, SerdeError> {

@@ -32,6 +32,7 @@ fn start(max_task_idle_ms: i64, partition_times: [Option<Timestamp>; 2]) -> Task
         decode_policy: DecodePolicy::Skip,
         dead_letter_topic: Some("app.dlq".to_owned()),
         max_task_idle_ms,
+        cache_max_bytes: 0,
     };
     let partitions = BTreeMap::from([("out".to_owned(), 1)]);
     Task::start(&recipes, TaskId::new(0, 0), state, &inputs, &partitions, &options, 0)

@@ -10,6 +10,7 @@ use super::cx::Cx;
 use super::fault::Fault;
 use super::outbox::SinkSlot;
 use super::punctuate::Due;
+use super::record_cache::FlushCache;
 use super::store::{KeyValueStore, StoreSlot};
 use crate::serde::{Deserializer, Serializer, ViewCodec};
 use crate::topology::{NodeId, StoreId, SubTopology, Topic, Topology};
@@ -86,15 +87,19 @@ pub struct Wiring<'a> {
     stores: BTreeMap<StoreId, StoreSlot>,
     shared: BTreeMap<NodeId, Box<dyn Any>>,
     processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+    caching: bool,
+    flushers: Vec<Box<dyn FlushCache>>,
 }
 
 impl<'a> Wiring<'a> {
-    /// Starts wiring `task`. `partitions` has the partition count of every topic that its sinks write to.
+    /// Starts wiring `task`. `partitions` has the partition count of every topic that its sinks write to; `caching`:
+    /// stores that want a record cache get one.
     pub(super) fn new(
         recipes: &'a Recipes,
         sub_topology: &'a SubTopology,
         task: TaskId,
         partitions: &'a BTreeMap<String, i32>,
+        caching: bool,
         cx: &'a mut Cx,
     ) -> Self {
         Self {
@@ -106,11 +111,15 @@ impl<'a> Wiring<'a> {
             stores: BTreeMap::new(),
             shared: BTreeMap::new(),
             processors: Vec::new(),
+            caching,
+            flushers: Vec::new(),
         }
     }
 
-    pub(super) fn into_processors(self) -> Vec<Rc<RefCell<dyn Punctuate>>> {
-        self.processors
+    /// The processors in order of registration, and the flushers of cached stores in the order of the stores.
+    pub(super) fn finish(mut self) -> (Vec<Rc<RefCell<dyn Punctuate>>>, Vec<Box<dyn FlushCache>>) {
+        self.flushers.sort_by_key(|flusher| flusher.store());
+        (self.processors, self.flushers)
     }
 
     /// Whether the table `node` must send old values.
@@ -153,8 +162,13 @@ impl<'a> Wiring<'a> {
         let store = &self.sub_topology.stores[index];
         let name: Arc<str> = store.definition.name.as_str().into();
         let changelog = store.changelog_topic.as_deref();
+        let cached = self.caching && store.definition.cached;
+        if cached {
+            self.cx.caches.open(index);
+        }
         let slot = StoreSlot {
             index,
+            cached,
             topic: changelog.map_or_else(|| Arc::clone(&name), Arc::from),
             changelog: changelog.map(|topic| self.cx.outbox.changelog(index, topic, self.task.partition)),
             name,
@@ -184,6 +198,11 @@ impl<'a> Wiring<'a> {
     pub fn register(&mut self, processor: Rc<RefCell<dyn Punctuate>>) -> usize {
         self.processors.push(processor);
         self.processors.len() - 1
+    }
+
+    /// Flushes a cached store of a table into what follows the table.
+    pub(crate) fn register_flusher(&mut self, flusher: impl FlushCache + 'static) {
+        self.flushers.push(Box::new(flusher));
     }
 
     /// The context, for processors that set up schedules.

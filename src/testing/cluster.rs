@@ -58,15 +58,21 @@ impl Cluster {
             failed: None,
             _directory: directory,
         };
-        cluster.start_tasks(&plan, options.decode_policy.unwrap_or(DecodePolicy::Fail))?;
+        let decode_policy = options.decode_policy.unwrap_or(DecodePolicy::Fail);
+        cluster.start_tasks(&plan, decode_policy, options.cache_max_bytes)?;
         Ok(cluster)
     }
 
-    fn start_tasks(&mut self, plan: &PartitionPlan, decode_policy: DecodePolicy) -> Result<(), DriverError> {
+    fn start_tasks(
+        &mut self,
+        plan: &PartitionPlan,
+        decode_policy: DecodePolicy,
+        cache_max_bytes: usize,
+    ) -> Result<(), DriverError> {
         let memory = SharedMemory::new(STORE_MEMORY_BYTES)?;
-        let dead_letter_topic = self.dead_letter_topic.clone();
+        let dead_letter_topic = Some(self.dead_letter_topic.clone());
         // Readers always stand at the end of what is written, so nothing is ever waited for.
-        let options = TaskOptions { decode_policy, dead_letter_topic: Some(dead_letter_topic), max_task_idle_ms: 0 };
+        let options = TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms: 0, cache_max_bytes };
         for plan in &plan.tasks {
             let state = self.open_state(plan, &memory)?;
             let input =
@@ -130,8 +136,13 @@ impl Cluster {
         self.settle()
     }
 
+    /// Commits until nothing is left: what a commit forwards is processed and committed as well.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
-        (0..self.tasks.len()).try_for_each(|index| self.commit_task(index))
+        while self.tasks.iter().any(|running| running.task.is_dirty()) {
+            (0..self.tasks.len()).try_for_each(|index| self.commit_task(index))?;
+            self.settle()?;
+        }
+        Ok(())
     }
 
     /// Runs the tasks in turn, one record each, until no task has one left that it may take.
@@ -162,6 +173,16 @@ impl Cluster {
 
     /// Writes what a task wants produced, commits, and hands the records to their readers.
     fn deliver(&mut self, index: usize) -> Result<(), Fault> {
+        let task = &self.tasks[index].task;
+        if task.commit_requested() || (task.is_dirty() && !self.manual_commit) {
+            self.commit_task(index)
+        } else {
+            self.send(index);
+            Ok(())
+        }
+    }
+
+    fn send(&mut self, index: usize) {
         let mut produced = Vec::new();
         let task = &mut self.tasks[index].task;
         for step in Step::all(task.stores()) {
@@ -177,14 +198,12 @@ impl Cluster {
             let offset = self.write(&to, record);
             self.tasks[index].written.insert(to, offset + 1);
         }
-        let task = &self.tasks[index].task;
-        if task.commit_requested() || (task.is_dirty() && !self.manual_commit) {
-            self.commit_task(index)?;
-        }
-        Ok(())
     }
 
     fn commit_task(&mut self, index: usize) -> Result<(), Fault> {
+        let flushed = self.tasks[index].task.flush_caches();
+        self.guard(index, flushed)?;
+        self.send(index);
         let Running { task, written } = &mut self.tasks[index];
         let acknowledged: Vec<_> = std::mem::take(written).into_iter().collect();
         let committed = task.committed(&acknowledged);

@@ -7,15 +7,32 @@ use crate::topology::TopologyError;
 use crate::types::Timestamp;
 
 /// How a driver runs its topology. The default: one partition per topic, rows in memory, undecodable records fail
-/// the task, wall clock at 0, a commit after every record.
-#[derive(Debug, Clone, Default)]
+/// the task, wall clock at 0, record caches of 10 MiB, a commit after every record.
+#[derive(Debug, Clone)]
 pub struct DriverOptions {
     pub(super) partitions: BTreeMap<String, i32>,
     pub(super) on_disk: bool,
     pub(super) decode_policy: Option<DecodePolicy>,
     pub(super) wall_clock: Timestamp,
     pub(super) manual_commit: bool,
+    pub(super) cache_max_bytes: usize,
 }
+
+impl Default for DriverOptions {
+    fn default() -> Self {
+        Self {
+            partitions: BTreeMap::new(),
+            on_disk: false,
+            decode_policy: None,
+            wall_clock: 0,
+            manual_commit: false,
+            cache_max_bytes: CACHE_MAX_BYTES,
+        }
+    }
+}
+
+/// Kafka Streams' default of `statestore.cache.max.bytes`.
+const CACHE_MAX_BYTES: usize = 10 << 20;
 
 impl DriverOptions {
     /// The number of partitions of an external topic; 1 where nothing is said.
@@ -37,6 +54,11 @@ impl DriverOptions {
     /// The wall clock at the start, in ms since the epoch.
     pub fn wall_clock(self, now: Timestamp) -> Self {
         Self { wall_clock: now, ..self }
+    }
+
+    /// Bytes of each task's record caches; 0 turns them off.
+    pub fn cache_max_bytes(self, bytes: usize) -> Self {
+        Self { cache_max_bytes: bytes, ..self }
     }
 
     /// Commits only when the test calls `commit` or a processor asks for it. What tasks produce is written at once

@@ -15,12 +15,14 @@ pub struct StoreDefinition {
     pub backend: Backend,
     /// Topic configs of its changelog on top of the defaults; `None`: not logged, lost with the task's directory.
     pub changelog: Option<BTreeMap<String, String>>,
+    /// Whether it has a record cache, when the application has any.
+    pub cached: bool,
 }
 
 impl StoreDefinition {
     /// A logged store in RocksDB with the default changelog configs.
     pub fn persistent(name: impl Into<String>) -> Self {
-        Self { name: name.into(), backend: Backend::RocksDb, changelog: Some(BTreeMap::new()) }
+        Self { name: name.into(), backend: Backend::RocksDb, changelog: Some(BTreeMap::new()), cached: false }
     }
 
     /// A logged store in memory with the default changelog configs.

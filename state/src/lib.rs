@@ -7,6 +7,7 @@
 //! The changelog is the write-ahead log: RocksDB's own is off and flushes are atomic over column families, so after a
 //! crash the store equals a prefix of the committed changelog, and its position says which one.
 
+mod cache;
 mod error;
 pub mod layout;
 mod memory;
@@ -17,6 +18,7 @@ mod rocks;
 mod store;
 mod task_state;
 
+pub use cache::{CachedRow, RecordCache};
 pub use error::{Error, ErrorKind};
 pub use position::Position;
 pub use rocks::SharedMemory;

@@ -51,7 +51,7 @@ fn count_forwards_every_update_with_the_later_of_both_times() {
 fn aggregate_starts_from_the_initializer_and_a_none_deletes_and_starts_again() {
     let builder = StreamsBuilder::new();
     joined_values(&builder, Materialized::named("agg"));
-    let driver = start(builder);
+    let driver = start_uncached(builder);
     let source = input(&driver, "in");
     for (value, timestamp) in [("1", 10), ("2", 5), ("-", 7), ("-", 20), ("3", 6)] {
         source.pipe_input("k", value, timestamp);
@@ -210,7 +210,7 @@ fn the_old_value_of_a_keys_first_update_is_the_initial_value() {
         .count(Materialized::unnamed())
         .to_stream()
         .to("out", produced_numbers());
-    let driver = start(builder);
+    let driver = start_uncached(builder);
     input(&driver, "in").pipe_input("k", "v", 1);
     // Both halves have one key, so one record carries them: new length 1 as zigzag, new, old, the flag for both.
     assert_eq!(driver.records("app-g-repartition")[0].record.value.as_deref(), Some(&b"\x02vinit\x02"[..]));

@@ -65,6 +65,11 @@ pub fn start(builder: StreamsBuilder) -> TopologyTestDriver {
     start_with(builder, DriverOptions::default())
 }
 
+/// Without record caches: every update goes on, also the deletion of a row that nobody was told about.
+pub fn start_uncached(builder: StreamsBuilder) -> TopologyTestDriver {
+    start_with(builder, DriverOptions::default().cache_max_bytes(0))
+}
+
 pub fn start_with(builder: StreamsBuilder, options: DriverOptions) -> TopologyTestDriver {
     TopologyTestDriver::new(build(builder), options).unwrap()
 }

@@ -10,6 +10,7 @@ mod grouped_tables;
 mod model;
 mod processors;
 mod punctuations;
+mod record_cache;
 mod stateless;
 mod stream_table_joins;
 mod table_joins;

@@ -82,7 +82,7 @@ proptest! {
         )
         .to_stream()
         .to("out", produced_nullable());
-        let options = DriverOptions::default().partitions("numbers", 3).partitions("names", 3);
+        let options = DriverOptions::default().cache_max_bytes(0).partitions("numbers", 3).partitions("names", 3);
         let driver = start_with(builder, if on_disk { options.on_disk() } else { options });
         let numbers = driver.create_input_topic::<String, i64, _, _>("numbers", StringSerde, I64Serde);
         let names = input(&driver, "names");

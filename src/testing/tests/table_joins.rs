@@ -123,7 +123,7 @@ fn an_inner_join_forwards_a_delete_even_when_there_was_no_result() {
     let builder = StreamsBuilder::new();
     let (left, right) = (table(&builder, L), table(&builder, R));
     join(Kind::Inner, left, &right).to_stream().to("out", produced_nullable());
-    let driver = start(builder);
+    let driver = start_uncached(builder);
     input(&driver, R).pipe_input("k", "a", 5);
     input(&driver, L).pipe_tombstone("k", 3);
     expect(&texts(&driver, "out"), &[(Some("k"), None, 5)]);

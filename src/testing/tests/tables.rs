@@ -122,7 +122,7 @@ fn a_kept_filter_stores_what_it_lets_through_and_deletes_the_rest() {
         .filter_materialized(|_, value| value.len() > 1, StringSerde, StringSerde, Materialized::named("long"))
         .to_stream()
         .to("kept", produced_nullable());
-    let driver = start(builder);
+    let driver = start_uncached(builder);
     let source = input(&driver, "in");
     let long = driver.get_key_value_store::<String, String, _, _>("long", StringSerde, StringSerde);
     source.pipe_input("k", "xx", 1);

@@ -140,7 +140,7 @@ fn a_topology_reads_as_json() {
     assert_eq!(
         json["sub_topologies"][0]["stores"],
         serde_json::json!([{
-            "id": 0, "name": "rows", "backend": "memory", "changelog": {"segment.ms": "1000"},
+            "id": 0, "name": "rows", "backend": "memory", "cached": false, "changelog": {"segment.ms": "1000"},
             "changelog_topic": "app-rows-changelog"
         }])
     );
