@@ -13,8 +13,21 @@ use crate::types::{HeadersView, Offset, Timestamp};
 /// Where the record that wrote a row came from: it is in hand again when the row is flushed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WrittenBy {
-    pub(crate) input: Option<(usize, Offset)>,
-    pub(crate) timestamp: Timestamp,
+    /// Number of the input plus one, so that each of many rows needs few bytes; 0 inside a punctuation.
+    input: u32,
+    offset: Offset,
+    timestamp: Timestamp,
+}
+
+impl WrittenBy {
+    pub(crate) fn new(input: Option<(usize, Offset)>, timestamp: Timestamp) -> Self {
+        let (input, offset) = input.map_or((0, 0), |(input, offset)| (input as u32 + 1, offset));
+        Self { input, offset, timestamp }
+    }
+
+    fn input(self) -> Option<(usize, Offset)> {
+        Some((self.input.checked_sub(1)? as usize, self.offset))
+    }
 }
 
 /// Caches of a task's stores, under one limit.
@@ -144,6 +157,6 @@ fn take_in_hand(store: StoreIndex, number: u32, cx: &mut Cx) -> Option<(WrittenB
     bytes.clear();
     bytes.extend_from_slice(row.value.unwrap_or_default());
     cx.headers.assign(HeadersView::from_encoded(row.attachment));
-    cx.input = written_by.input;
+    cx.input = written_by.input();
     Some((written_by, present))
 }

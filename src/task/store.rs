@@ -147,7 +147,7 @@ where
         };
         match cx.caches.of(self.slot.index).filter(|_| self.slot.cached) {
             Some(cache) => {
-                let written_by = WrittenBy { input: cx.input, timestamp };
+                let written_by = WrittenBy::new(cx.input, timestamp);
                 cache.put(key, present.then_some(&**row), cx.headers.view().encoded(), written_by);
                 Ok(())
             }

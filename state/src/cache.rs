@@ -35,7 +35,7 @@ pub struct RecordCache<C> {
     spare: Vec<u8>,
     /// Entries that became dirty since the last flush.
     dirty: Vec<u32>,
-    writes: u64,
+    writes: u32,
     /// Where the clock stands.
     hand: usize,
 }
@@ -43,18 +43,19 @@ pub struct RecordCache<C> {
 /// One row: the key's bytes at `start`, then `room` bytes that begin with the value and its attachment.
 #[derive(Debug)]
 struct Entry<C> {
-    hash: u64,
     start: usize,
     key_len: u32,
     room: u32,
-    /// `None`: deleted.
-    value_len: Option<u32>,
+    /// Bytes of the value, or `DELETED`.
+    value_len: u32,
     attachment_len: u32,
+    /// Number of the write, since the last flush, that made the row what it is.
+    written: u32,
     state: State,
-    /// Number of the write that made the row what it is.
-    written: u64,
     context: C,
 }
+
+const DELETED: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -95,12 +96,20 @@ impl<C> Default for RecordCache<C> {
 }
 
 impl<C> Entry<C> {
+    fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.start..self.value_start()]
+    }
+
     fn value_start(&self) -> usize {
         self.start + self.key_len as usize
     }
 
+    fn value_len(&self) -> u32 {
+        if self.value_len == DELETED { 0 } else { self.value_len }
+    }
+
     fn used(&self) -> u32 {
-        self.value_len.unwrap_or_default() + self.attachment_len
+        self.value_len() + self.attachment_len
     }
 }
 
@@ -131,7 +140,8 @@ impl<C: Default> RecordCache<C> {
             }
             None => self.insert(hash, key, value, attachment),
         };
-        self.writes += 1;
+        // As many writes between two flushes as the number can tell apart; then their order counts for nothing.
+        self.writes = self.writes.saturating_add(1);
         let entry = &mut self.entries[number as usize];
         entry.context = context;
         entry.written = self.writes;
@@ -151,6 +161,7 @@ impl<C: Default> RecordCache<C> {
     pub fn take_dirty(&mut self, numbers: &mut Vec<u32>) {
         numbers.clear();
         numbers.append(&mut self.dirty);
+        self.writes = 0;
         numbers.sort_unstable_by_key(|number| self.entries[*number as usize].written);
         for number in numbers {
             self.entries[*number as usize].state = State::Recent;
@@ -162,10 +173,10 @@ impl<C: Default> RecordCache<C> {
         let entry = &self.entries[number as usize];
         let bytes = &self.arena[entry.start..];
         let (key, rest) = bytes.split_at(entry.key_len as usize);
-        let (value, rest) = rest.split_at(entry.value_len.unwrap_or_default() as usize);
+        let (value, rest) = rest.split_at(entry.value_len() as usize);
         CachedRow {
             key,
-            value: entry.value_len.map(|_| value),
+            value: (entry.value_len != DELETED).then_some(value),
             attachment: &rest[..entry.attachment_len as usize],
             context: &entry.context,
         }
@@ -217,7 +228,7 @@ impl<C: Default> RecordCache<C> {
     }
 
     fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        self.index.find(hash, |number| self.row(*number).key == key).copied()
+        self.index.find(hash, |number| self.entries[*number as usize].key(&self.arena) == key).copied()
     }
 
     fn insert(&mut self, hash: u64, key: &[u8], value: Option<&[u8]>, attachment: &[u8]) -> u32 {
@@ -226,11 +237,10 @@ impl<C: Default> RecordCache<C> {
         self.arena.extend_from_slice(value.unwrap_or_default());
         self.arena.extend_from_slice(attachment);
         let entry = Entry {
-            hash,
             start,
             key_len: key.len() as u32,
             room: (self.arena.len() - start - key.len()) as u32,
-            value_len: value.map(|value| value.len() as u32),
+            value_len: value.map_or(DELETED, |value| value.len() as u32),
             attachment_len: attachment.len() as u32,
             state: State::Recent,
             written: 0,
@@ -246,15 +256,15 @@ impl<C: Default> RecordCache<C> {
                 (self.entries.len() - 1) as u32
             }
         };
-        let entries = &self.entries;
-        self.index.insert_unique(hash, number, |other| entries[*other as usize].hash);
+        let (entries, arena) = (&self.entries, &self.arena);
+        self.index.insert_unique(hash, number, |other| hash_of(entries[*other as usize].key(arena)));
         number
     }
 
     fn overwrite(&mut self, number: u32, value: Option<&[u8]>, attachment: &[u8]) {
         let entry = &mut self.entries[number as usize];
         let bytes = value.unwrap_or_default();
-        entry.value_len = value.map(|value| value.len() as u32);
+        entry.value_len = value.map_or(DELETED, |value| value.len() as u32);
         entry.attachment_len = attachment.len() as u32;
         if entry.used() <= entry.room {
             let (to_value, rest) = self.arena[entry.value_start()..].split_at_mut(bytes.len());
@@ -276,7 +286,7 @@ impl<C: Default> RecordCache<C> {
         let entry = &mut self.entries[number as usize];
         entry.state = State::Free;
         self.garbage += (entry.key_len + entry.room) as usize;
-        if let Ok(found) = self.index.find_entry(entry.hash, |other| *other == number) {
+        if let Ok(found) = self.index.find_entry(hash_of(entry.key(&self.arena)), |other| *other == number) {
             found.remove();
         }
         self.free.push(number);
