@@ -6,12 +6,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use orders::topics::PARTITIONS;
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::model::{Expected, expect};
-use crate::orders_input::OrdersInput;
+use crate::orders_input::{Derived, OrdersInput};
 use crate::plan::Run;
 use crate::process::{Process, Programs};
 use crate::rows::{Digest, Rows, Said};
@@ -55,6 +56,8 @@ pub struct Bench {
     has_table: bool,
     has_input: bool,
     runs: u32,
+    /// How often the records have changed: topics that are being deleted keep their names for a while.
+    changes: u32,
     // Fields are dropped in this order: the broker before the files.
     cluster: Cluster,
     dir: TempDir,
@@ -64,7 +67,7 @@ pub struct Bench {
 struct Reads {
     sources: Vec<(String, i32)>,
     records: u64,
-    repartition: Option<String>,
+    repartition: Option<(String, i32)>,
 }
 
 impl Bench {
@@ -83,6 +86,7 @@ impl Bench {
             has_table: false,
             has_input: false,
             runs: 0,
+            changes: 0,
             cluster: Cluster::start()?,
             dir,
         })
@@ -98,24 +102,26 @@ impl Bench {
             }
             self.expected.clear();
             (self.has_input, self.has_table) = (false, false);
+            self.changes += 1;
         }
         (self.work, self.tuning) = (work, tuning);
     }
 
     /// Carries out one run. `at_begin` is called with the process id when the warm-up is over.
     pub fn run(&mut self, run: &Run, at_begin: &mut dyn FnMut(u32) -> Result<(), Failure>) -> Result<Outcome, Failure> {
+        let is_orders = run.topology == Topology::Orders;
         let reads = self.prepare(run)?;
         let options = self.options(run);
-        if run.topology != Topology::Orders {
+        if !is_orders {
             self.cluster.create(&options.output, self.work.partitions);
         }
-        let before = OrdersInput::derived(&self.cluster)?;
+        let before = if is_orders { OrdersInput::derived(&mut self.cluster) } else { Derived::default() };
         let mut process = self.programs.start(run.side, &options, self.dir.path())?;
         let mut processed = self.watch(&mut process, &options.application_id, &reads, at_begin)?;
         processed.rss_bytes = process.peak_rss()?;
         let said = process.stop()?;
         let mut wrong = match &self.orders {
-            Some(orders) if run.topology == Topology::Orders => orders.check(&self.cluster, &before)?,
+            Some(orders) if is_orders => orders.check(&mut self.cluster, &before),
             _ => self.check(run, &options, &said)?,
         };
         let mut restored = None;
@@ -129,18 +135,20 @@ impl Bench {
     }
 
     fn input(&self) -> String {
-        format!("input-{}-{}", self.work.keys, self.work.value_bytes)
+        format!("input-{}", self.changes)
     }
 
     fn table(&self) -> String {
-        format!("table-{}-{}", self.work.keys, self.work.value_bytes)
+        format!("table-{}", self.changes)
     }
 
     /// Fills the topics that the run reads, if that was not done before.
     fn prepare(&mut self, run: &Run) -> Result<Reads, Failure> {
         self.runs += 1;
         let id = self.application_id(run);
-        let repartition = run.topology.repartition().map(|name| format!("{id}-{name}-repartition"));
+        // As many partitions as the topics before it.
+        let partitions = if run.topology == Topology::Orders { PARTITIONS } else { self.work.partitions };
+        let repartition = run.topology.repartition().map(|name| (format!("{id}-{name}-repartition"), partitions));
         if run.topology == Topology::Orders {
             let orders = match self.orders.take() {
                 Some(orders) => orders,
@@ -150,7 +158,6 @@ impl Bench {
             self.orders = Some(orders);
             return Ok(reads);
         }
-        let partitions = self.work.partitions;
         if !self.has_input {
             self.cluster.fill(&self.input(), partitions, self.work.input())?;
             self.has_input = true;
@@ -225,18 +232,17 @@ impl Bench {
 
     /// Whether the repartition topic, which gets nothing more once the sources are committed, is committed too.
     fn has_taken_all(&mut self, group: &str, reads: &Reads) -> Result<bool, Failure> {
-        let Some(topic) = &reads.repartition else { return Ok(true) };
-        let Some(partitions) = self.cluster.partitions(topic)? else { return Ok(false) };
-        let written = self.cluster.written(topic)?;
-        Ok(written == Some(self.cluster.committed(group, topic, partitions)?))
+        let Some((topic, partitions)) = &reads.repartition else { return Ok(true) };
+        let written = self.cluster.written(topic, *partitions);
+        Ok(written == Some(self.cluster.committed(group, topic, *partitions)?))
     }
 
     /// Wipes the state and measures how long the same application takes to run again.
-    fn restore(&self, run: &Run, options: &SideOptions) -> Result<(Measured, Vec<Said>), Failure> {
+    fn restore(&mut self, run: &Run, options: &SideOptions) -> Result<(Measured, Vec<Said>), Failure> {
         let wiping = fs::remove_dir_all(self.state_dir(&options.application_id));
         wiping.map_err(|error| Failure::unable("wiping the state", error))?;
         let changelog = format!("{}-store-changelog", options.application_id);
-        let records = self.cluster.written(&changelog)?.unwrap_or_default();
+        let records = self.cluster.written(&changelog, self.work.partitions).unwrap_or_default();
         let mut process = self.programs.start(run.side, options, self.dir.path())?;
         while !process.said().contains(&Said::Running) {
             process.check()?;
@@ -246,7 +252,8 @@ impl Bench {
             std::thread::sleep(LOOK);
         }
         let (seconds, cpu_seconds) = (process.age().as_secs_f64(), process.cpu()?.as_secs_f64());
-        let measured = Measured { records, seconds, cpu_seconds, rss_bytes: process.peak_rss()? };
+        let (records_per_s, rss_bytes) = (records as f64 / seconds, process.peak_rss()?);
+        let measured = Measured { records, seconds, cpu_seconds, records_per_s, rss_bytes };
         Ok((measured, process.stop()?))
     }
 

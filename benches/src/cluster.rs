@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use thalweg::types::{HeadersView, Offset, RecordArena, RecordView, SourceBatch, TopicPartition, partition_of};
+use thalweg::types::{HeadersView, RecordArena, RecordView, SourceBatch, TopicPartition, partition_of};
 use thalweg::wire::coordinator::{CoordinatorConnection, CoordinatorSettings};
-use thalweg::wire::{Kafka as _, KafkaClients, PartitionEvent, Producer};
+use thalweg::wire::{Consumer, Kafka as _, KafkaClients, PartitionEvent, Producer};
 use thalweg_tests::{Kafka, records};
 
 use crate::failure::Failure;
@@ -22,6 +22,8 @@ pub struct Cluster {
     kafka: Kafka,
     clients: KafkaClients,
     coordinator: CoordinatorConnection,
+    /// Asks for ends of topics again and again.
+    asker: Box<dyn Consumer>,
 }
 
 /// Writes records to the partitions of their keys.
@@ -37,7 +39,8 @@ impl Cluster {
         let servers = kafka.bootstrap_servers();
         let settings = CoordinatorSettings::from_client([("bootstrap.servers", servers.as_str())])?;
         let coordinator = CoordinatorConnection::open(&settings, "127.0.0.1", kafka.port(0))?;
-        Ok(Self { clients: kafka.clients(), kafka, coordinator })
+        let clients = kafka.clients();
+        Ok(Self { asker: clients.consumer("bench-ends")?, clients, kafka, coordinator })
     }
 
     /// `host:port` of the broker.
@@ -66,17 +69,13 @@ impl Cluster {
         writer.end()
     }
 
-    /// The partition count of a topic; `None`: there is none.
-    pub fn partitions(&self, topic: &str) -> Result<Option<i32>, Failure> {
-        let described = self.clients.admin()?.describe(&[topic.to_owned()])?;
-        Ok(described.first().map(|topic| topic.partitions))
-    }
-
-    /// Number of records that were ever written to a topic, if it exists.
-    pub fn written(&self, topic: &str) -> Result<Option<u64>, Failure> {
-        let partitions = self.partitions(topic)?;
-        Ok(partitions
-            .map(|count| records::ends(&self.clients, topic, count).into_iter().sum::<Offset>().unsigned_abs()))
+    /// Number of records that were ever written to a topic; `None` while it does not exist.
+    pub fn written(&mut self, topic: &str, partitions: i32) -> Option<u64> {
+        let ends = (0..partitions).map(|number| {
+            let offsets = self.asker.offsets(&TopicPartition::new(topic, number), TIMEOUT);
+            offsets.ok().map(|offsets| offsets.end.unsigned_abs())
+        });
+        ends.sum()
     }
 
     /// Sum of the offsets that `group` has committed on a topic: its records that were processed.

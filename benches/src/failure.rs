@@ -5,8 +5,8 @@ use thalweg::wire;
 /// What went wrong, and what the exit code says about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A side gave a wrong answer: its figures are void.
-    #[error("wrong answers, the figures are void:\n{}", .0.join("\n"))]
+    /// Runs gave wrong answers or none: their figures are void.
+    #[error("void runs:\n{}", .0.join("\n"))]
     Wrong(Vec<String>),
     /// It could not be done here.
     #[error("{what}: {reason}")]

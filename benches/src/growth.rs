@@ -130,7 +130,7 @@ fn measure(bench: &mut Bench, place: Place, rounds: u32) -> Result<Point, Failur
         |figure: &dyn Fn(&Measured) -> f64| spread(all.iter().map(figure)).map_or(f64::NAN, |spread| spread.median);
     Ok(Point {
         place,
-        records_per_s: median(&Measured::rate),
+        records_per_s: median(&|measured| measured.records_per_s),
         cpu_us: median(&Measured::cpu_per_million),
         rss_mb: median(&|measured| measured.rss_bytes as f64 / 1e6),
     })

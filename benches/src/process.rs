@@ -138,3 +138,29 @@ impl Process {
         self.child.log_tail()
     }
 }
+
+/// The version of Kafka Streams that runs.
+pub fn streams_version() -> String {
+    let files = fs::read_dir(services::directory().join("kafka")).into_iter().flatten().flatten();
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names.find_map(|name| version_of(&name).map(str::to_owned)).unwrap_or_default()
+}
+
+/// The version in the name of Kafka Streams' jar.
+fn version_of(file: &str) -> Option<&str> {
+    let version = file.strip_prefix("kafka-streams-")?.strip_suffix(".jar")?;
+    version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_jar() {
+        assert_eq!(version_of("kafka-streams-4.3.1.jar"), Some("4.3.1"));
+        for other in ["kafka-streams-test-utils-4.3.1.jar", "kafka-clients-4.3.1.jar", "kafka-streams-4.3.1.txt"] {
+            assert_eq!(version_of(other), None, "{other}");
+        }
+    }
+}

@@ -60,7 +60,7 @@ impl Results {
         );
         for case in &self.cases {
             let cache = case.cache_max_bytes.map_or_else(|| "-".to_owned(), cache_text);
-            let rate = |side: &[Measured]| median_text(side, Measured::rate, |rate| format!("{:.0} k", rate / 1e3));
+            let rate = |side: &[Measured]| median_text(side, records_per_s, |rate| format!("{:.0} k", rate / 1e3));
             let cpu = |side: &[Measured]| median_text(side, Measured::cpu_per_million, |cpu| format!("{cpu:.2}"));
             let rss = |side: &[Measured]| median_text(side, rss_bytes, |bytes| format!("{:.0} MB", bytes / 1e6));
             let cells = [
@@ -85,7 +85,7 @@ impl Results {
     pub fn json(&self) -> Value {
         let side = |rounds: &[Measured]| {
             json!({
-                "records_per_s": spread(rounds.iter().map(Measured::rate)),
+                "records_per_s": spread(rounds.iter().map(records_per_s)),
                 "cpu_s_per_million_records": spread(rounds.iter().map(Measured::cpu_per_million)),
                 "peak_rss_bytes": spread(rounds.iter().map(rss_bytes)),
                 "rounds": rounds,
@@ -98,7 +98,7 @@ impl Results {
                 "ours": side(&case.ours),
                 "kafka_streams": side(&case.theirs),
                 "ratio": {
-                    "records_per_s": case.ratio(Measured::rate),
+                    "records_per_s": case.ratio(records_per_s),
                     "cpu": case.ratio(Measured::cpu_per_million),
                     "rss": case.ratio(rss_bytes),
                 },
@@ -115,13 +115,18 @@ impl Case {
     }
 }
 
-/// One line about one run, for a person who waits.
-pub fn line(run: &Run, outcome: &Outcome) -> String {
+/// What tells a run from the others, for a person who waits.
+pub fn name(run: &Run) -> String {
     let cache = if run.topology.is_stateful() { cache_text(run.cache_max_bytes) } else { "-".to_owned() };
+    format!("{} (cache {cache}) round {}, {}", run.topology.name(), run.round + 1, run.side.name())
+}
+
+/// One line about one run.
+pub fn line(run: &Run, outcome: &Outcome) -> String {
     let tell = |measured: &Measured| {
         format!(
             "{:.0} k records/s, {:.2} µs CPU per record, {:.0} MB",
-            measured.rate() / 1e3,
+            measured.records_per_s / 1e3,
             measured.cpu_per_million(),
             rss_bytes(measured) / 1e6
         )
@@ -129,19 +134,16 @@ pub fn line(run: &Run, outcome: &Outcome) -> String {
     let restored = outcome.restored.map_or_else(String::new, |restored| {
         format!("; restored {} records in {:.1} s: {}", restored.records, restored.seconds, tell(&restored))
     });
-    let Run { topology, round, side, .. } = run;
-    format!(
-        "{} (cache {cache}) round {}, {}: {}{restored}",
-        topology.name(),
-        round + 1,
-        side.name(),
-        tell(&outcome.processed)
-    )
+    format!("{}: {}{restored}", name(run), tell(&outcome.processed))
 }
 
 /// The topologies that were asked for, or all.
 pub fn asked(topologies: &[Topology]) -> Vec<Topology> {
     if topologies.is_empty() { Topology::ALL.to_vec() } else { topologies.to_vec() }
+}
+
+fn records_per_s(measured: &Measured) -> f64 {
+    measured.records_per_s
 }
 
 fn rss_bytes(measured: &Measured) -> f64 {
@@ -166,7 +168,8 @@ mod tests {
     use super::*;
 
     fn measured(seconds: f64, cpu_seconds: f64, rss_mb: u64) -> Measured {
-        Measured { records: 1_000_000, seconds, cpu_seconds, rss_bytes: rss_mb * 1_000_000 }
+        let records_per_s = 1e6 / seconds;
+        Measured { records: 1_000_000, seconds, cpu_seconds, records_per_s, rss_bytes: rss_mb * 1_000_000 }
     }
 
     fn results() -> Results {

@@ -8,8 +8,9 @@ use crate::bench::Bench;
 use crate::document;
 use crate::failure::Failure;
 use crate::options::StreamsOptions;
-use crate::plan::plan;
-use crate::results::{Results, asked, line};
+use crate::plan::{Run, plan};
+use crate::process::streams_version;
+use crate::results::{Results, asked, line, name};
 use crate::say;
 use crate::topology::Side;
 
@@ -22,19 +23,24 @@ pub fn run(options: &StreamsOptions, root: &Path) -> Result<(), Failure> {
     let mut bench = Bench::start(work, options.work.tuning())?;
     let (mut results, mut wrong) = (Results::default(), Vec::new());
     for run in &runs {
-        let outcome = bench.run(run, &mut |_| Ok(()))?;
-        let line = line(run, &outcome);
+        // A run that fails voids itself only: the others took long.
+        let outcome = match bench.run(run, &mut |_| Ok(())) {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                void(run, &[failure.to_string()], &mut wrong);
+                continue;
+            }
+        };
         if outcome.wrong.is_empty() {
-            say(&line);
+            say(&line(run, &outcome));
             results.add(run, &outcome);
         } else {
-            let problems = outcome.wrong.iter().map(|what| format!("{line}: {what}"));
-            wrong.extend(problems.inspect(|problem| say(&format!("WRONG, void: {problem}"))));
+            void(run, &outcome.wrong, &mut wrong);
         }
     }
     let conditions = format!(
         "{}. {} records, {} keys ({:?}), {} bytes per value, {} partitions, {} stream thread(s), commit every {} ms, {} rounds; \
-         Kafka Streams 4.3.1 with its defaults and -Xmx1g.",
+         Kafka Streams {} with its defaults and -Xmx1g.",
         document::conditions(),
         work.records,
         work.keys,
@@ -44,6 +50,7 @@ pub fn run(options: &StreamsOptions, root: &Path) -> Result<(), Failure> {
         options.work.threads,
         options.work.commit_interval_ms,
         options.rounds,
+        streams_version(),
     );
     let text = format!("{conditions}\n\n{}", results.table());
     say(&format!("\n{text}"));
@@ -54,4 +61,9 @@ pub fn run(options: &StreamsOptions, root: &Path) -> Result<(), Failure> {
         say(&json!({"work": work, "conditions": conditions, "cases": results.json(), "wrong": wrong}).to_string());
     }
     if wrong.is_empty() { Ok(()) } else { Err(Failure::Wrong(wrong)) }
+}
+
+fn void(run: &Run, reasons: &[String], wrong: &mut Vec<String>) {
+    let problems = reasons.iter().map(|reason| format!("{}: {reason}", name(run)));
+    wrong.extend(problems.inspect(|problem| say(&format!("VOID {problem}"))));
 }
