@@ -96,6 +96,21 @@ impl Child {
         Ok(Self { program, guard, signals })
     }
 
+    /// The process id of the child itself, not of the shell that guards it; waits until the child runs its program.
+    pub fn id(&self) -> io::Result<u32> {
+        let guard = self.guard.id();
+        let command = |id: u32| fs::read(format!("/proc/{id}/cmdline"));
+        // The shell's other child, the watcher, is a copy of the shell.
+        let own = command(guard)?;
+        let what = format!("{} to run", self.program.name);
+        let found = wait_for(LAST_RESORT, &what, || {
+            let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).ok()?;
+            let mut ids = children.split_whitespace().filter_map(|id| id.parse().ok());
+            ids.find(|id| command(*id).is_ok_and(|line| !line.is_empty() && line != own))
+        });
+        found.map_err(|late| io::Error::new(io::ErrorKind::TimedOut, late.to_string()))
+    }
+
     /// The exit status, once the child has ended. A child ended by signal `n` has the code `128 + n`.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.guard.try_wait().expect("a child can be waited for")

@@ -16,6 +16,8 @@ const START: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(60);
 const TOOL: Duration = Duration::from_secs(60);
 const HEAP_MB: u32 = 512;
+/// A broker that works hard for long: what makes a small service start fast is taken back.
+const LARGE: [&str; 4] = ["-Xmx1g", "-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC", "-XX:+UseG1GC"];
 const CLUSTER_ID: &str = "dGhhbHdlZy10ZXN0cy0wMQ";
 // `KafkaBroker.STARTED_MESSAGE`; it is printed after the controller has unfenced the broker.
 const STARTED: &str = "Kafka Server started";
@@ -37,6 +39,7 @@ pub struct Kafka {
     // Before the directory: fields are dropped in this order.
     brokers: Vec<Broker>,
     dir: TempDir,
+    broker_options: &'static [&'static str],
 }
 
 #[derive(Debug)]
@@ -52,24 +55,29 @@ impl Kafka {
     /// to uses a cluster of its own. Topics and application ids must be [`unique`](crate::unique).
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Result<Kafka, String>> = OnceLock::new();
-        SHARED.get_or_init(|| Self::try_start(1)).as_ref().unwrap_or_else(|reason| panic!("{reason}"))
+        SHARED.get_or_init(|| Self::try_start(1, &[])).as_ref().unwrap_or_else(|reason| panic!("{reason}"))
     }
 
     /// Starts one broker of one's own and waits until it serves.
     pub fn start() -> Self {
-        Self::try_start(1).unwrap_or_else(|reason| panic!("{reason}"))
+        Self::try_start(1, &[]).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// Starts one broker for benchmarks: 1 GB of heap, an optimising compiler.
+    pub fn start_large() -> Self {
+        Self::try_start(1, &LARGE).unwrap_or_else(|reason| panic!("{reason}"))
     }
 
     /// Starts three brokers, each also a controller; internal topics have three copies, two must be in sync.
     pub fn start_three() -> Self {
-        Self::try_start(3).unwrap_or_else(|reason| panic!("{reason}"))
+        Self::try_start(3, &[]).unwrap_or_else(|reason| panic!("{reason}"))
     }
 
-    fn try_start(count: usize) -> Result<Self, String> {
+    fn try_start(count: usize, broker_options: &'static [&'static str]) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
         let brokers =
             (1..=count).map(|id| Broker { id, port: free_port(), controller_port: free_port(), child: None }).collect();
-        let mut kafka = Self { brokers, dir };
+        let mut kafka = Self { brokers, dir, broker_options };
         kafka.write_files().map_err(|error| format!("writing the brokers' settings: {error}"))?;
         kafka.format()?;
         for index in 0..count {
@@ -225,7 +233,9 @@ log.cleaner.dedupe.buffer.size=8388608
 
     fn spawn(&mut self, index: usize) -> Result<(), String> {
         let folder = self.folder(index);
-        let class = services::kafka_class("kafka.Kafka", &self.logging(), &[self.settings_file(index)]);
+        let mut options = self.logging().to_vec();
+        options.extend(self.broker_options.iter().map(ToString::to_string));
+        let class = services::kafka_class("kafka.Kafka", &options, &[self.settings_file(index)]);
         let mut program = services::java("broker", HEAP_MB, &folder, &class);
         program.scratch = Some(self.dir.path().to_owned());
         // The log of an earlier run would look like a finished start.

@@ -21,12 +21,16 @@ pub fn directory() -> PathBuf {
 
 /// A Java program with `heap_mb` of heap, whose files and log are in `dir`.
 pub(crate) fn java(name: &str, heap_mb: u32, dir: &Path, args: &[OsString]) -> Program {
-    let java = env::var_os("JAVA_HOME").map_or_else(|| PathBuf::from("java"), |home| Path::new(&home).join("bin/java"));
     let mut all: Vec<OsString> = QUICK.map(OsString::from).to_vec();
     all.push(format!("-Xmx{heap_mb}m").into());
     all.push(format!("-Djava.io.tmpdir={}", dir.display()).into());
     all.extend_from_slice(args);
-    Program::new(name, java, all, &dir.join(format!("{name}.log")))
+    Program::new(name, jdk_tool("java"), all, &dir.join(format!("{name}.log")))
+}
+
+/// A tool of the JDK, such as `java`: that of `JAVA_HOME`, else the one on the path.
+pub fn jdk_tool(name: &str) -> PathBuf {
+    env::var_os("JAVA_HOME").map_or_else(|| PathBuf::from(name), |home| Path::new(&home).join("bin").join(name))
 }
 
 /// Arguments that start the class `main` of the Kafka jars.

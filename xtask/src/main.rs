@@ -2,6 +2,7 @@
 //!
 //! It has no native dependency, so that it runs before the native build tools are there, and sees to those itself.
 
+mod bench;
 mod run;
 mod services;
 mod setup;
@@ -39,6 +40,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure beside Kafka Streams: streams, profile TOPOLOGY, growth; each has --help
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// For example streams --topology count, or profile count
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Everything that must hold before a change is merged: format, tidy, clippy, docs, tests
     Ci,
     /// Check the arrows between rooms, the absences and the sizes
@@ -62,6 +70,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.task {
         Task::Demo { arguments } => demo(&run, &arguments),
         Task::Test { arguments } => test(&run, &arguments),
+        Task::Bench { arguments } => bench::bench(&run, &arguments),
         Task::Ci => ci(&run),
         Task::Tidy => tidy(&run),
     };

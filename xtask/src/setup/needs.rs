@@ -10,6 +10,8 @@ pub enum Parts {
     Native,
     /// Also the Java services of the tests.
     NativeAndJava,
+    /// Also what samples a running program.
+    NativeJavaAndProfiler,
 }
 
 /// How a need is looked for.
@@ -65,13 +67,16 @@ const JAVA: &[Need] = &[
     need("Maven", "fetching Kafka and the schema registry", Check::Program("mvn"), &["maven"]),
 ];
 
+const PROFILER: &[Need] = &[need("perf", "sampling a running program", Check::Program("perf"), &["linux-perf"])];
+
 /// Everything that `parts` needs.
 pub fn needs(parts: Parts) -> impl Iterator<Item = &'static Need> {
-    let java = match parts {
-        Parts::Native => &[][..],
-        Parts::NativeAndJava => JAVA,
+    let (java, profiler) = match parts {
+        Parts::Native => (&[][..], &[][..]),
+        Parts::NativeAndJava => (JAVA, &[][..]),
+        Parts::NativeJavaAndProfiler => (JAVA, PROFILER),
     };
-    NATIVE.iter().chain(java)
+    NATIVE.iter().chain(java).chain(profiler)
 }
 
 /// Major version in what `java -version` or `javac -version` prints; 8 for the old `1.8.0_392`.
@@ -123,5 +128,7 @@ mod tests {
     fn the_demo_needs_no_java() {
         assert!(needs(Parts::Native).all(|need| need.what != "Maven"));
         assert!(needs(Parts::NativeAndJava).any(|need| need.what == "Maven"));
+        assert!(needs(Parts::NativeAndJava).all(|need| need.what != "perf"));
+        assert!(needs(Parts::NativeJavaAndProfiler).any(|need| need.what == "perf"));
     }
 }
