@@ -116,7 +116,8 @@ fn draw(folded: &str, name: &str, svg: &PathBuf) -> Result<(), Failure> {
     let drawing = |reason: String| Failure::unable(format!("drawing {}", svg.display()), reason);
     let mut options = flamegraph::Options::default();
     options.title = format!("Thalweg, {name}");
-    options.count_name = "samples".to_owned();
+    // Each sample weighs the CPU time since the one before it.
+    options.count_name = "ns".to_owned();
     let mut drawn = Vec::new();
     flamegraph::from_lines(&mut options, folded.lines(), &mut drawn).map_err(|error| drawing(error.to_string()))?;
     fs::write(svg, drawn).map_err(|error| drawing(error.to_string()))

@@ -23,8 +23,8 @@ use crate::failure::Failure;
 use crate::rows::{Digest, Said};
 use crate::topology::Topology;
 
-/// How often the instance is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often the instance is looked at until all its tasks run, and afterwards, when looking must not cost.
+const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(500)];
 /// How long the broker may take to answer, and the last commit to reach the readers.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The key of the record cache.
@@ -145,7 +145,7 @@ fn wait_for_signal(instance: &Instance) -> std::io::Result<()> {
         loop {
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),
-                () = tokio::time::sleep(LOOK) => {
+                () = tokio::time::sleep(LOOKS[usize::from(announced)]) => {
                     if instance.is_finished() {
                         return Ok(());
                     }
