@@ -1,13 +1,15 @@
 //! The shape of answers: headers and JSON that say who answered, in which role, at which position, with which lag.
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::query::error::Error;
 use crate::query::read::Row;
 use crate::query::snapshot::Role;
+use crate::types::Timestamp;
 
 /// Id of the instance that answered.
 pub const SERVED_BY: HeaderName = HeaderName::from_static("thalweg-served-by");
@@ -38,8 +40,8 @@ pub struct Served {
 }
 
 impl Served {
-    fn to_json(&self) -> Value {
-        json!({"by": self.by, "role": self.role.as_str(), "position": self.position, "lag": self.lag})
+    fn to_body(&self) -> ServedBody<'_> {
+        ServedBody { by: &self.by, role: self.role.as_str(), position: &self.position, lag: self.lag }
     }
 
     /// Adds the headers to `response`.
@@ -62,18 +64,69 @@ pub fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
+/// Who answered, as it looks in JSON.
+#[derive(Serialize)]
+struct ServedBody<'a> {
+    by: &'a str,
+    role: &'static str,
+    position: &'a str,
+    lag: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct PointBody<'a> {
+    view: &'a str,
+    key: &'a str,
+    value: &'a Value,
+    timestamp: Option<Timestamp>,
+    partition: i32,
+    served: ServedBody<'a>,
+}
+
+#[derive(Serialize)]
+struct RowBody<'a> {
+    key: &'a str,
+    value: &'a Value,
+    timestamp: Option<Timestamp>,
+    partition: i32,
+}
+
+/// The rows of a page as JSON text: written as they are read, so that a page takes no more memory than its text.
+#[derive(Debug, Default)]
+pub struct Rows {
+    text: Vec<u8>,
+    count: usize,
+}
+
+impl Rows {
+    /// Adds a row of `partition`.
+    pub fn push(&mut self, partition: i32, Row { key, value, timestamp }: &Row) -> Result<(), Error> {
+        if self.count > 0 {
+            self.text.push(b',');
+        }
+        self.count += 1;
+        let row = RowBody { key, value, timestamp: *timestamp, partition };
+        serde_json::to_writer(&mut self.text, &row).map_err(|_| Error::Undecodable("json"))
+    }
+
+    /// Number of rows.
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes of their text.
+    pub const fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
 /// The answer to a point read.
 pub fn point(view: &str, partition: i32, served: &Served, row: Result<Row, Error>) -> Response {
     let response = match row {
-        Ok(Row { key, value, timestamp }) => Json(json!({
-            "view": view,
-            "key": key,
-            "value": value,
-            "timestamp": timestamp,
-            "partition": partition,
-            "served": served.to_json(),
-        }))
-        .into_response(),
+        Ok(Row { key, value, timestamp }) => {
+            let served = served.to_body();
+            Json(PointBody { view, key: &key, value: &value, timestamp, partition, served }).into_response()
+        }
         Err(error) => error.into_response(),
     };
     served.stamp(response)
@@ -85,25 +138,26 @@ pub fn page(
     served: &Served,
     partitions: &[i32],
     total: i32,
-    rows: Vec<(i32, Row)>,
+    rows: &Rows,
     cursor: Option<&str>,
 ) -> Response {
-    let rows: Vec<Value> = rows
-        .into_iter()
-        .map(|(partition, Row { key, value, timestamp })| {
-            json!({"key": key, "value": value, "timestamp": timestamp, "partition": partition})
-        })
-        .collect();
-    let body = json!({
+    let head = json!({
         "view": view,
         "scope": "local",
         "partitions": partitions,
         "partitions_total": total,
-        "rows": rows,
         "cursor": cursor,
-        "served": served.to_json(),
+        "served": served.to_body(),
     });
-    let mut response = served.stamp(Json(body).into_response());
+    let mut body = head.to_string().into_bytes();
+    // The rows are JSON already: they become the last member.
+    body.pop();
+    body.reserve_exact(rows.bytes() + 16);
+    body.extend_from_slice(b",\"rows\":[");
+    body.extend_from_slice(&rows.text);
+    body.extend_from_slice(b"]}");
+    let content_type = HeaderValue::from_static("application/json");
+    let mut response = served.stamp(([(header::CONTENT_TYPE, content_type)], body).into_response());
     let listed: Vec<String> = partitions.iter().map(ToString::to_string).collect();
     response.headers_mut().insert(SCOPE, HeaderValue::from_static("local"));
     insert(response.headers_mut(), PARTITIONS, &listed.join(","));

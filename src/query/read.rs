@@ -5,12 +5,13 @@ use std::ops::{Bound, ControlFlow, RangeBounds};
 use serde_json::Value;
 use thalweg_state::{ErrorKind, Position, SharedReader};
 
+use crate::query::answer::Rows;
 use crate::query::error::Error;
 use crate::query::snapshot::ViewSpec;
 use crate::serde::SerdeError;
 use crate::types::Timestamp;
 
-/// Bytes of stored rows after which a page ends early.
+/// Bytes of rows, as JSON text, after which a page ends early.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// One decoded row.
@@ -115,8 +116,8 @@ fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
 /// A page of rows over some partitions.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// Rows with their partitions, in the order (partition, key bytes).
-    pub rows: Vec<(i32, Row)>,
+    /// Rows in the order (partition, key bytes).
+    pub rows: Rows,
     /// Positions of the partitions that were read.
     pub position: Position,
     /// Partition and key bytes of the last row, when more rows follow.
@@ -133,7 +134,7 @@ pub fn page(
     after: Option<(i32, &[u8])>,
     limit: usize,
 ) -> Result<Page, Error> {
-    let mut walk = Walk { view, limit, bytes: 0, last: None, page: Page::default(), failed: None };
+    let mut walk = Walk { view, limit, last: None, page: Page::default(), failed: None };
     let start = after.map_or(i32::MIN, |(partition, _)| partition);
     for (partition, reader) in partitions.iter().filter(|(partition, _)| *partition >= start) {
         let bounds = match after {
@@ -151,7 +152,6 @@ pub fn page(
 struct Walk<'a> {
     view: &'a ViewSpec,
     limit: usize,
-    bytes: usize,
     last: Option<(i32, Vec<u8>)>,
     page: Page,
     failed: Option<Error>,
@@ -169,15 +169,13 @@ impl Walk<'_> {
     }
 
     fn visit(&mut self, partition: i32, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
-        if self.page.rows.len() == self.limit || self.bytes >= PAGE_BYTES_MAX {
+        if self.page.rows.len() == self.limit || self.page.rows.bytes() >= PAGE_BYTES_MAX {
             self.page.next = self.last.take();
             return ControlFlow::Break(());
         }
-        match decode(self.view, key, stored) {
-            Ok(row) => {
-                self.bytes += key.len() + stored.len();
+        match decode(self.view, key, stored).and_then(|row| self.page.rows.push(partition, &row)) {
+            Ok(()) => {
                 self.last = Some((partition, key.to_vec()));
-                self.page.rows.push((partition, row));
                 ControlFlow::Continue(())
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 //!
 //! It has no native dependency, so that it runs before the native build tools are there, and sees to those itself.
 
+mod bench;
 mod run;
 mod services;
 mod setup;
@@ -39,6 +40,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure; give `bench query` and its arguments
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Everything that must hold before a change is merged: format, tidy, clippy, docs, tests
     Ci,
     /// Check the arrows between rooms, the absences and the sizes
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.task {
         Task::Demo { arguments } => demo(&run, &arguments),
         Task::Test { arguments } => test(&run, &arguments),
+        Task::Bench(what) => bench::bench(&run, &what),
         Task::Ci => ci(&run),
         Task::Tidy => tidy(&run),
     };

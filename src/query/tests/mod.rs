@@ -6,6 +6,7 @@ mod forwarding;
 mod metrics;
 mod points;
 mod ranges;
+mod raw_requests;
 mod sockets;
 mod status;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use thalweg_state::{Error, ErrorKind, KeyRange, Position, Reader, Snapshot, StoreIndex, Visit};
 use tower::ServiceExt as _;
@@ -274,7 +275,8 @@ impl Answer {
     }
 }
 
-async fn send(router: Router, request: Request<Body>) -> Answer {
+async fn send(router: Router, mut request: Request<Body>) -> Answer {
+    request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("x"));
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

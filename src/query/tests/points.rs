@@ -156,12 +156,35 @@ async fn one_read_more_than_allowed_is_refused_and_the_rest_go_on() {
     let first = tokio::spawn(send(router.clone(), request()));
     tokio::task::spawn_blocking(move || has_entered.recv().unwrap()).await.unwrap();
     assert_eq!(send(router.clone(), request()).await.problem(), (503, "overloaded".into()));
+    let range = Request::get("/v1/views/orders").body(Body::empty()).unwrap();
+    assert_eq!(send(router.clone(), range).await.problem(), (503, "overloaded".into()));
     for target in ["/livez", "/metrics"] {
         let answer = send(router.clone(), Request::get(target).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 200, "{target} needs no read slot");
     }
     release.send(()).unwrap();
     assert_eq!(first.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_and_small_ones_go_on() {
+    let (large, small) = (json!("x".repeat(700_000)), json!("x"));
+    let mut world = World::new().with_orders(&[(&key_in(0), large), (&key_in(1), small)]);
+    world.config.outgoing_bytes_max = 1 << 20;
+    let router = world.router();
+    let request = |key: String| {
+        Request::get(format!("/v1/views/orders/{key}")).header(header::HOST, "x").body(Body::empty()).unwrap()
+    };
+    let waits = router.clone().oneshot(request(key_in(0))).await.unwrap();
+    assert_eq!(waits.status(), 200);
+    assert_eq!(send(router.clone(), request(key_in(0))).await.problem(), (503, "overloaded".into()));
+    assert_eq!(send(router.clone(), request(key_in(1))).await.status, 200);
+    // The body has left the response, as when hyper writes it: it still takes its memory.
+    let bytes = to_bytes(waits.into_body(), usize::MAX).await.unwrap();
+    assert_eq!(send(router.clone(), request(key_in(0))).await.problem(), (503, "overloaded".into()));
+    drop(bytes);
+    let answer = send(router, request(key_in(0))).await;
+    assert_eq!((answer.status.as_u16(), answer.text.len() > 700_000), (200, true));
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ pub enum Parts {
     Native,
     /// Also the Java services of the tests.
     NativeAndJava,
+    /// Also the load generator of `cargo xtask bench query`.
+    Load,
 }
 
 /// How a need is looked for.
@@ -65,13 +67,16 @@ const JAVA: &[Need] = &[
     need("Maven", "fetching Kafka and the schema registry", Check::Program("mvn"), &["maven"]),
 ];
 
+const LOAD: &[Need] = &[need("wrk", "load for `cargo xtask bench query`", Check::Program("wrk"), &["wrk"])];
+
 /// Everything that `parts` needs.
 pub fn needs(parts: Parts) -> impl Iterator<Item = &'static Need> {
-    let java = match parts {
-        Parts::Native => &[][..],
-        Parts::NativeAndJava => JAVA,
+    let (java, load) = match parts {
+        Parts::Native => (&[][..], &[][..]),
+        Parts::NativeAndJava => (JAVA, &[][..]),
+        Parts::Load => (JAVA, LOAD),
     };
-    NATIVE.iter().chain(java)
+    NATIVE.iter().chain(java).chain(load)
 }
 
 /// Major version in what `java -version` or `javac -version` prints; 8 for the old `1.8.0_392`.
