@@ -91,11 +91,18 @@ struct RowBody<'a> {
     partition: i32,
 }
 
-/// The rows of a page as JSON text: written as they are read, so that a page takes no more memory than its text.
-#[derive(Debug, Default)]
+/// The rows of a page as the start of its JSON text: written as they are read, so that a page takes little more memory
+/// than its text.
+#[derive(Debug)]
 pub struct Rows {
     text: Vec<u8>,
     count: usize,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self { text: b"{\"rows\":[".to_vec(), count: 0 }
+    }
 }
 
 impl Rows {
@@ -133,15 +140,8 @@ pub fn point(view: &str, partition: i32, served: &Served, row: Result<Row, Error
 }
 
 /// The answer to a range read over `partitions` of `total`.
-pub fn page(
-    view: &str,
-    served: &Served,
-    partitions: &[i32],
-    total: i32,
-    rows: &Rows,
-    cursor: Option<&str>,
-) -> Response {
-    let head = json!({
+pub fn page(view: &str, served: &Served, partitions: &[i32], total: i32, rows: Rows, cursor: Option<&str>) -> Response {
+    let rest = json!({
         "view": view,
         "scope": "local",
         "partitions": partitions,
@@ -149,13 +149,11 @@ pub fn page(
         "cursor": cursor,
         "served": served.to_body(),
     });
-    let mut body = head.to_string().into_bytes();
-    // The rows are JSON already: they become the last member.
-    body.pop();
-    body.reserve_exact(rows.bytes() + 16);
-    body.extend_from_slice(b",\"rows\":[");
-    body.extend_from_slice(&rows.text);
-    body.extend_from_slice(b"]}");
+    let mut body = rows.text;
+    // The members behind the rows, without their opening brace.
+    body.extend_from_slice(b"],");
+    body.extend_from_slice(&rest.to_string().as_bytes()[1..]);
+    body.shrink_to_fit();
     let content_type = HeaderValue::from_static("application/json");
     let mut response = served.stamp(([(header::CONTENT_TYPE, content_type)], body).into_response());
     let listed: Vec<String> = partitions.iter().map(ToString::to_string).collect();

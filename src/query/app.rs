@@ -34,8 +34,11 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub struct Config {
     /// Time that the owner of a key has for answering a forwarded request, all tries together.
     pub forward_deadline: Duration,
-    /// Read slots. A point read takes one, a range takes [`RANGE_SLOTS`]; what finds none free is refused with 503.
+    /// Reads of single keys running at once; one more is refused with 503.
     pub reads_max: usize,
+    /// Ranges running at once: each holds a page and is worth many reads. More wait for up to a second, then they are
+    /// refused with 503.
+    pub ranges_max: usize,
     /// Requests at once that wait for another instance; one more is refused with 503.
     pub forwards_max: usize,
     /// Bytes of answers that clients have not taken yet, those up to 16 KiB not counted; what does not fit is refused
@@ -43,14 +46,15 @@ pub struct Config {
     pub outgoing_bytes_max: usize,
 }
 
-/// Read slots that a range takes: it holds up to 1 MiB of rows while it is read.
-pub const RANGE_SLOTS: u32 = 4;
+/// How long a range waits for others.
+const RANGE_WAIT: Duration = Duration::from_secs(1);
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             forward_deadline: Duration::from_secs(2),
             reads_max: 256,
+            ranges_max: 8,
             forwards_max: 256,
             outgoing_bytes_max: 64 << 20,
         }
@@ -68,18 +72,28 @@ pub struct App {
     pub peers: Peers,
     outgoing: Outgoing,
     reads: Arc<Semaphore>,
+    ranges: Arc<Semaphore>,
     forwards: Arc<Semaphore>,
     scrapes: Arc<Semaphore>,
 }
 
 impl App {
-    /// Runs blocking `work` on the blocking pool if as many read slots are free.
+    /// Runs blocking `work` on the blocking pool if a read slot is free.
     pub async fn read<T: Send + 'static>(
         &self,
-        slots: u32,
         work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = Arc::clone(&self.reads).try_acquire_many_owned(slots).map_err(|_| Error::Overloaded)?;
+        let permit = Arc::clone(&self.reads).try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        self.blocking(permit, work).await
+    }
+
+    /// Runs blocking `work` of a range, after others when too many run.
+    pub async fn read_range<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = tokio::time::timeout(RANGE_WAIT, Arc::clone(&self.ranges).acquire_owned()).await;
+        let permit = permit.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Overloaded)?;
         self.blocking(permit, work).await
     }
 
@@ -126,6 +140,7 @@ pub fn router(published: Arc<Published>, metrics: Arc<Metrics>, config: Config) 
         peers: Peers::new(config.forward_deadline),
         outgoing: Outgoing::new(config.outgoing_bytes_max),
         reads: Arc::new(Semaphore::new(config.reads_max)),
+        ranges: Arc::new(Semaphore::new(config.ranges_max)),
         forwards: Arc::new(Semaphore::new(config.forwards_max)),
         scrapes: Arc::new(Semaphore::new(1)),
     };
@@ -207,7 +222,8 @@ fn check_headers(headers: &HeaderMap, version: Version) -> Result<(), Error> {
     let good = match (hosts.next(), hosts.next()) {
         (None, None) => version != Version::HTTP_11,
         (Some(host), None) => {
-            host.as_bytes().is_empty() || uri::Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
+            host.as_bytes().is_empty()
+                || uri::Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
         }
         _ => false,
     };

@@ -25,6 +25,8 @@ use crate::query::patience::Patient;
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Pause after a failed accept: the usual cause, no free file descriptor, does not go away by trying at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that wait to be accepted; the system has a maximum of its own.
+const LISTEN_QUEUE: i32 = 1024;
 /// Time between two log lines about failed accepts.
 const ACCEPT_WARNING: Duration = Duration::from_secs(10);
 
@@ -69,6 +71,8 @@ pub struct Server {
 impl Server {
     /// Serves `router` on `listener` with tasks of `runtime`, until [`Server::stop`].
     pub fn start(runtime: &Handle, listener: TcpListener, router: Router, limits: Limits) -> io::Result<Self> {
+        // The standard library lets 128 wait: in a burst the system would ignore more for a second.
+        rustix::net::listen(&listener, LISTEN_QUEUE)?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let listener = {

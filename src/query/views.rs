@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use thalweg_state::SharedReader;
 
 use crate::query::answer::{self, FORWARDED, Served};
-use crate::query::app::{App, RANGE_SLOTS};
+use crate::query::app::App;
 use crate::query::cursor::{Cursor, fingerprint};
 use crate::query::error::Error;
 use crate::query::freshness::{lag, position_text};
@@ -47,7 +47,7 @@ pub async fn point(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Resu
     let view = find_view(&app.published.topology.load(), &uri)?;
     let query = PointQuery::parse(&uri)?;
     let forwarded = headers.contains_key(FORWARDED);
-    match app.read(1, move |published| read_point(published, &view, &query, forwarded)).await? {
+    match app.read(move |published| read_point(published, &view, &query, forwarded)).await? {
         Point::Here(response) => Ok(response),
         Point::There(_) if forwarded => Err(Error::NotHere),
         Point::There(instances) => app.forward(&instances, &uri).await,
@@ -59,7 +59,7 @@ pub async fn route(State(app): State<App>, uri: Uri) -> Result<Json<Value>, Erro
     no_parameters(&uri)?;
     let view = find_view(&app.published.topology.load(), &uri)?;
     let key = key_text(&uri)?;
-    let body = app.read(1, move |published| {
+    let body = app.read(move |published| {
         let task = locate(&view, &key)?.1;
         let (table, catalog) = (published.routing.load(), published.catalog.load());
         let instance = |instance: &Instance| json!({"id": instance.id, "endpoint": instance.endpoint});
@@ -88,7 +88,7 @@ pub async fn route(State(app): State<App>, uri: Uri) -> Result<Json<Value>, Erro
 pub async fn range(State(app): State<App>, uri: Uri) -> Result<Response, Error> {
     let view = find_view(&app.published.topology.load(), &uri)?;
     let query = RangeQuery::parse(&uri)?;
-    app.read(RANGE_SLOTS, move |published| read_range(published, &view, &query)).await
+    app.read_range(move |published| read_range(published, &view, &query)).await
 }
 
 fn find_view(topology: &Topology, uri: &Uri) -> Result<Arc<ViewSpec>, Error> {
@@ -181,7 +181,7 @@ fn read_range(published: &Published, view: &ViewSpec, query: &RangeQuery) -> Res
         position: texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(","),
         lag: progress.iter().map(|progress| lag(Role::Active, &view.store, &page.position, progress)).sum(),
     };
-    Ok(answer::page(&view.name, &served, &partitions, view.partitions, &page.rows, cursor.as_deref()))
+    Ok(answer::page(&view.name, &served, &partitions, view.partitions, page.rows, cursor.as_deref()))
 }
 
 /// The partitions of `view` that this instance owns and runs, ascending.

@@ -63,7 +63,7 @@ impl Feeder {
 
     fn send(&mut self) {
         for ((topic, partition), arena) in &mut self.arenas {
-            self.producer.send(&TopicPartition::new(topic, *partition), arena, TIMEOUT).expect("room in the producer");
+            self.producer.send(&TopicPartition::new(*topic, *partition), arena, TIMEOUT).expect("room in the producer");
             arena.clear();
         }
     }

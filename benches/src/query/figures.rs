@@ -98,7 +98,8 @@ fn targets(figures: &Figures) -> Vec<(String, bool)> {
         lines.push((format!("local while processing: p99 under 20 ms ({p99_ms:.2} ms)"), *p99_ms < 20.0));
     }
     if let Some(Cost { share: [median, ..], reads_per_second, .. }) = &figures.cost {
-        let share = format!("reads cost the processing at most 15 % ({:.1} % at {reads_per_second:.0}/s)", 100.0 * median);
+        let share =
+            format!("reads cost the processing at most 15 % ({:.1} % at {reads_per_second:.0}/s)", 100.0 * median);
         lines.push((share, *median <= 0.15));
     }
     lines

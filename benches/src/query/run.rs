@@ -10,7 +10,7 @@ use super::figures::{Cost, Figures, Freshness, Reads, table};
 use super::freshness;
 use super::load::{Load, Outcome};
 use super::options::Options;
-use super::scene::{self, Running, keys_of, points, ranges, wait_until_processed, wait_until_shared};
+use super::scene::{Running, keys_of, points, ranges, wait_until_processed, wait_until_shared};
 
 /// Default commit interval of the project.
 const COMMIT_INTERVAL_MS: u64 = 1000;
@@ -159,13 +159,14 @@ impl<'a> Bench<'a> {
         self.written += backlog;
         let mut running = Running::start(place, COMMIT_INTERVAL_MS);
         running.wait_until_ready();
-        scene::wait_until_shared(&[&running]);
+        wait_until_shared(&[&running]);
         let load = self.load("cost", &running, points(&keys_of(running.url(), &self.keys, true)));
         let (mut without, mut with, mut reads) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..self.options.rounds {
             let quiet = rate(&running, || std::thread::sleep(Duration::from_secs(self.options.seconds)));
             let mut outcome = None;
-            let read = rate(&running, || outcome = Some(ask(&load, self.options.seconds, Some(self.options.paced_reads))));
+            let read =
+                rate(&running, || outcome = Some(ask(&load, self.options.seconds, Some(self.options.paced_reads))));
             if self.is_processed(&running) {
                 say(&format!("the backlog ended in round {}: give more --backlog or less --seconds", round + 1));
                 break;

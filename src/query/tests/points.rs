@@ -1,5 +1,6 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
@@ -156,8 +157,6 @@ async fn one_read_more_than_allowed_is_refused_and_the_rest_go_on() {
     let first = tokio::spawn(send(router.clone(), request()));
     tokio::task::spawn_blocking(move || has_entered.recv().unwrap()).await.unwrap();
     assert_eq!(send(router.clone(), request()).await.problem(), (503, "overloaded".into()));
-    let range = Request::get("/v1/views/orders").body(Body::empty()).unwrap();
-    assert_eq!(send(router.clone(), range).await.problem(), (503, "overloaded".into()));
     for target in ["/livez", "/metrics"] {
         let answer = send(router.clone(), Request::get(target).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 200, "{target} needs no read slot");
@@ -185,6 +184,16 @@ async fn answers_that_nobody_takes_are_bounded_and_small_ones_go_on() {
     drop(bytes);
     let answer = send(router, request(key_in(0))).await;
     assert_eq!((answer.status.as_u16(), answer.text.len() > 700_000), (200, true));
+}
+
+#[tokio::test]
+async fn a_range_waits_for_others_but_not_for_ever() {
+    let mut world = World::new().with_orders(&[("o-1", json!(1))]);
+    world.config.ranges_max = 0;
+    let started = Instant::now();
+    assert_eq!(world.get("/v1/views/orders").await.problem(), (503, "overloaded".into()));
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_eq!(world.get("/v1/views/orders/o-1").await.status, 200, "reads of keys go on");
 }
 
 #[tokio::test]
