@@ -396,6 +396,24 @@ fn half_closed_connections_get_their_answer_or_nothing() {
 }
 
 #[test]
+fn thousands_of_reads_at_once_are_all_answered() {
+    let count = connections(3_000);
+    let limits = Limits { header_read_timeout: Duration::from_secs(20), ..limits() };
+    under(limits, Config::default(), 32 * 1024 * count as u64, |target, reader| {
+        let mut streams: Vec<TcpStream> = (0..count).map(|_| target.connect()).collect();
+        for stream in &mut streams {
+            stream.write_all(READ.as_bytes()).unwrap();
+        }
+        reader.wait_for_more(5);
+        let mut head = [0; 15];
+        for stream in &mut streams {
+            stream.read_exact(&mut head).unwrap();
+            assert_eq!(&head, b"HTTP/1.1 200 OK");
+        }
+    });
+}
+
+#[test]
 fn pipelined_garbage_and_vanishing_clients_cost_nothing() {
     under(limits(), Config::default(), 32 * MIB, |target, reader| {
         let garbage = [READ.as_bytes(), b"\0\xff\x16\x03 nonsense\r\n\r\n", PAGE.as_bytes()].concat();

@@ -34,26 +34,26 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub struct Config {
     /// Time that the owner of a key has for answering a forwarded request, all tries together.
     pub forward_deadline: Duration,
-    /// Reads of single keys running at once; one more is refused with 503.
+    /// Reads of single keys running at once. More wait for up to a second, then they are refused with 503; so it is
+    /// with the next two.
     pub reads_max: usize,
-    /// Ranges running at once: each holds a page and is worth many reads. More wait for up to a second, then they are
-    /// refused with 503.
+    /// Ranges running at once: each holds a page and is worth many reads.
     pub ranges_max: usize,
-    /// Requests at once that wait for another instance; one more is refused with 503.
+    /// Requests at once that wait for another instance.
     pub forwards_max: usize,
     /// Bytes of answers that clients have not taken yet, those up to 16 KiB not counted; what does not fit is refused
     /// with 503.
     pub outgoing_bytes_max: usize,
 }
 
-/// How long a range waits for others.
-const RANGE_WAIT: Duration = Duration::from_secs(1);
+/// How long a request waits for others before it is refused. As many wait as there are connections.
+const SLOT_WAIT: Duration = Duration::from_secs(1);
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             forward_deadline: Duration::from_secs(2),
-            reads_max: 256,
+            reads_max: 64,
             ranges_max: 8,
             forwards_max: 256,
             outgoing_bytes_max: 64 << 20,
@@ -78,30 +78,27 @@ pub struct App {
 }
 
 impl App {
-    /// Runs blocking `work` on the blocking pool if a read slot is free.
+    /// Runs blocking `work` of a read of one key on the blocking pool.
     pub async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = Arc::clone(&self.reads).try_acquire_owned().map_err(|_| Error::Overloaded)?;
-        self.blocking(permit, work).await
+        self.blocking(slot(&self.reads).await?, work).await
     }
 
-    /// Runs blocking `work` of a range, after others when too many run.
+    /// Runs blocking `work` of a range on the blocking pool.
     pub async fn read_range<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Published) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = tokio::time::timeout(RANGE_WAIT, Arc::clone(&self.ranges).acquire_owned()).await;
-        let permit = permit.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Overloaded)?;
-        self.blocking(permit, work).await
+        self.blocking(slot(&self.ranges).await?, work).await
     }
 
-    /// Asks `instances` if a slot for that is free.
+    /// Asks other instances.
     ///
     /// Its slots are not those of reads: two instances whose slots all wait for each other would stand still.
     pub async fn forward(&self, instances: &[Instance], target: &Uri) -> Result<Response, Error> {
-        let _slot = self.forwards.try_acquire().map_err(|_| Error::Overloaded)?;
+        let _slot = slot(&self.forwards).await?;
         self.peers.forward(self, instances, target).await
     }
 
@@ -130,6 +127,11 @@ impl App {
             Err(Error::StoreFailed)
         })
     }
+}
+
+async fn slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    let slot = tokio::time::timeout(SLOT_WAIT, Arc::clone(slots).acquire_owned()).await;
+    slot.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Overloaded)
 }
 
 /// The HTTP service of an instance. Must be called within a tokio runtime that has time and IO enabled.

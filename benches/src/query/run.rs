@@ -79,7 +79,7 @@ impl<'a> Bench<'a> {
         say(&format!("two instances processed {} records in {:.1} s", self.written, took.as_secs_f64()));
         let paths = points(&keys_of(asked.url(), &self.keys, false));
         self.idle_and_processing("forwarded", asked, paths, self.options.paced_reads);
-        running.map(Running::stop);
+        running.into_iter().for_each(Running::stop);
     }
 
     fn fill(&mut self) {

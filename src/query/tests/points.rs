@@ -187,13 +187,25 @@ async fn answers_that_nobody_takes_are_bounded_and_small_ones_go_on() {
 }
 
 #[tokio::test]
-async fn a_range_waits_for_others_but_not_for_ever() {
+async fn a_range_waits_for_ranges_but_not_for_ever() {
     let mut world = World::new().with_orders(&[("o-1", json!(1))]);
     world.config.ranges_max = 0;
     let started = Instant::now();
     assert_eq!(world.get("/v1/views/orders").await.problem(), (503, "overloaded".into()));
     assert!(started.elapsed() >= Duration::from_secs(1));
     assert_eq!(world.get("/v1/views/orders/o-1").await.status, 200, "reads of keys go on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_find_no_slot_wait_for_one() {
+    let mut world = World::new().with_orders(&[("o-1", json!(1))]);
+    world.config.reads_max = 1;
+    let router = world.router();
+    let request = || Request::get("/v1/views/orders/o-1").body(Body::empty()).unwrap();
+    let all: Vec<_> = (0..200).map(|_| tokio::spawn(send(router.clone(), request()))).collect();
+    for answer in all {
+        assert_eq!(answer.await.unwrap().status, 200);
+    }
 }
 
 #[tokio::test]
