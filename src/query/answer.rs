@@ -1,10 +1,9 @@
 //! The shape of answers: headers and JSON that say who answered, in which role, at which position, with which lag.
 
-use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::query::error::Error;
 use crate::query::read::Row;
@@ -77,7 +76,6 @@ struct ServedBody<'a> {
 struct PointBody<'a> {
     view: &'a str,
     key: &'a str,
-    value: &'a Value,
     timestamp: Option<Timestamp>,
     partition: i32,
     served: ServedBody<'a>,
@@ -86,7 +84,6 @@ struct PointBody<'a> {
 #[derive(Serialize)]
 struct RowBody<'a> {
     key: &'a str,
-    value: &'a Value,
     timestamp: Option<Timestamp>,
     partition: i32,
 }
@@ -107,13 +104,18 @@ impl Default for Rows {
 
 impl Rows {
     /// Adds a row of `partition`.
-    pub fn push(&mut self, partition: i32, Row { key, value, timestamp }: &Row) -> Result<(), Error> {
+    pub fn push(
+        &mut self,
+        partition: i32,
+        key: &str,
+        timestamp: Option<Timestamp>,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.count > 0 {
             self.text.push(b',');
         }
         self.count += 1;
-        let row = RowBody { key, value, timestamp: *timestamp, partition };
-        serde_json::to_writer(&mut self.text, &row).map_err(|_| Error::Undecodable("json"))
+        with_value(&mut self.text, &RowBody { key, timestamp, partition }, value)
     }
 
     /// Number of rows.
@@ -127,12 +129,35 @@ impl Rows {
     }
 }
 
+/// Writes `members`, which has at least one, as a JSON object whose last member is the value, which writes itself.
+fn with_value(
+    text: &mut Vec<u8>,
+    members: &impl Serialize,
+    value: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    serde_json::to_writer(&mut *text, members).map_err(|_| Error::Undecodable("json"))?;
+    text.pop();
+    text.extend_from_slice(b",\"value\":");
+    value(text)?;
+    text.push(b'}');
+    Ok(())
+}
+
+fn json_response(text: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+}
+
 /// The answer to a point read.
 pub fn point(view: &str, partition: i32, served: &Served, row: Result<Row, Error>) -> Response {
     let response = match row {
         Ok(Row { key, value, timestamp }) => {
-            let served = served.to_body();
-            Json(PointBody { view, key: &key, value: &value, timestamp, partition, served }).into_response()
+            let mut text = Vec::with_capacity(value.len() + 512);
+            let members = PointBody { view, key: &key, timestamp, partition, served: served.to_body() };
+            let written = with_value(&mut text, &members, |out| {
+                out.extend_from_slice(&value);
+                Ok(())
+            });
+            written.map_or_else(Error::into_response, |()| json_response(text))
         }
         Err(error) => error.into_response(),
     };
@@ -154,8 +179,7 @@ pub fn page(view: &str, served: &Served, partitions: &[i32], total: i32, rows: R
     body.extend_from_slice(b"],");
     body.extend_from_slice(&rest.to_string().as_bytes()[1..]);
     body.shrink_to_fit();
-    let content_type = HeaderValue::from_static("application/json");
-    let mut response = served.stamp(([(header::CONTENT_TYPE, content_type)], body).into_response());
+    let mut response = served.stamp(json_response(body));
     let listed: Vec<String> = partitions.iter().map(ToString::to_string).collect();
     response.headers_mut().insert(SCOPE, HeaderValue::from_static("local"));
     insert(response.headers_mut(), PARTITIONS, &listed.join(","));

@@ -2,7 +2,6 @@
 
 use std::ops::{Bound, ControlFlow, RangeBounds};
 
-use serde_json::Value;
 use thalweg_state::{ErrorKind, Position, SharedReader};
 
 use crate::query::answer::Rows;
@@ -19,8 +18,8 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 pub struct Row {
     /// Key text.
     pub key: String,
-    /// Value.
-    pub value: Value,
+    /// JSON text of the value.
+    pub value: Vec<u8>,
     /// Record time in ms, if known.
     pub timestamp: Option<Timestamp>,
 }
@@ -41,11 +40,17 @@ pub fn position(reader: &SharedReader) -> Result<Position, Error> {
 }
 
 fn decode(view: &ViewSpec, key: &[u8], stored: &[u8]) -> Result<Row, Error> {
-    let (timestamp, value) = stored.split_first_chunk().ok_or(Error::Undecodable("truncated"))?;
-    let timestamp = Some(Timestamp::from_be_bytes(*timestamp)).filter(|timestamp| *timestamp >= 0);
+    let (timestamp, stored) = split(stored)?;
     let key = view.codec.key_to_text(key).map_err(|error| row_error(&error))?;
-    let value = view.codec.value_to_json(value).map_err(|error| row_error(&error))?;
+    let mut value = Vec::new();
+    view.codec.value_to_json(stored, &mut value).map_err(|error| row_error(&error))?;
     Ok(Row { key, value, timestamp })
+}
+
+/// Record time, if known, and value bytes of a stored row.
+fn split(stored: &[u8]) -> Result<(Option<Timestamp>, &[u8]), Error> {
+    let (timestamp, value) = stored.split_first_chunk().ok_or(Error::Undecodable("truncated"))?;
+    Ok((Some(Timestamp::from_be_bytes(*timestamp)).filter(|timestamp| *timestamp >= 0), value))
 }
 
 fn row_error(error: &SerdeError) -> Error {
@@ -168,12 +173,21 @@ impl Walk<'_> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
+    fn push(&mut self, partition: i32, key: &[u8], stored: &[u8]) -> Result<(), Error> {
+        let (timestamp, value) = split(stored)?;
+        let codec = &*self.view.codec;
+        let key = codec.key_to_text(key).map_err(|error| row_error(&error))?;
+        self.page
+            .rows
+            .push(partition, &key, timestamp, |out| codec.value_to_json(value, out).map_err(|error| row_error(&error)))
+    }
+
     fn visit(&mut self, partition: i32, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
         if self.page.rows.len() == self.limit || self.page.rows.bytes() >= PAGE_BYTES_MAX {
             self.page.next = self.last.take();
             return ControlFlow::Break(());
         }
-        match decode(self.view, key, stored).and_then(|row| self.page.rows.push(partition, &row)) {
+        match self.push(partition, key, stored) {
             Ok(()) => {
                 self.last = Some((partition, key.to_vec()));
                 ControlFlow::Continue(())

@@ -56,11 +56,13 @@ impl ViewCodec for FakeCodec {
         }
     }
 
-    fn value_to_json(&self, value: &[u8]) -> Result<Value, SerdeError> {
+    fn value_to_json(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), SerdeError> {
         if value == b"away" {
             return Err(SerdeError::Unavailable("connection refused".into()));
         }
-        serde_json::from_slice(value).map_err(|error| SerdeError::Malformed(error.to_string()))
+        let value: Value = serde_json::from_slice(value).map_err(|error| SerdeError::Malformed(error.to_string()))?;
+        out.extend_from_slice(value.to_string().as_bytes());
+        Ok(())
     }
 }
 
