@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit;
+use super::open_files::raise_open_files;
 use super::settings::{BadRecords, Settings};
 use crate::group::CommitPolicy;
 use crate::group::member::MemberConfig;
@@ -98,8 +99,7 @@ impl Instance {
             .enable_all()
             .build()
             .map_err(InstanceError::Http)?;
-        let limits =
-            query::Limits { header_read_timeout: settings.http.header_read_timeout, ..query::Limits::default() };
+        let limits = limits(settings, raise_open_files());
         let router = {
             let _entered = tokio.enter();
             query::router(Arc::clone(&published), metrics, query::Config::default())
@@ -132,6 +132,13 @@ impl Instance {
         self.tokio.shutdown_timeout(HTTP_DEADLINE);
         result
     }
+}
+
+/// Clients get half of the open files at most: stores and Kafka connections need theirs.
+fn limits(settings: &Settings, open_files: Option<u64>) -> query::Limits {
+    let limits = query::Limits { header_read_timeout: settings.http.header_read_timeout, ..query::Limits::default() };
+    let half = open_files.and_then(|files| usize::try_from(files / 2).ok()).unwrap_or(usize::MAX);
+    query::Limits { connections_max: limits.connections_max.min(half), ..limits }
 }
 
 /// The clients of the cluster that the settings name; settings were checked before ([`check`](super::check)).

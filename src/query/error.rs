@@ -17,6 +17,15 @@ pub enum Error {
     MethodNotAllowed,
     /// The request target is longer than the limit, bytes.
     UriTooLong(usize),
+    /// More headers, or more bytes of them, than are taken.
+    HeadersTooLarge {
+        /// Most headers.
+        headers: usize,
+        /// Most bytes of names and values.
+        bytes: usize,
+    },
+    /// The `Host` header is missing, is there twice, or names no host.
+    BadHost,
     /// A body where none is taken.
     UnexpectedBody,
     /// A body over the limit, bytes.
@@ -44,7 +53,7 @@ pub enum Error {
     NoLocalPartitions,
     /// The task was closed while it was read.
     Closed,
-    /// As many reads are running as are allowed.
+    /// As many reads or forwarded requests, or as many bytes of answers, are under way as are allowed.
     Overloaded,
     /// The replica has not reached `min_position`.
     PositionNotReached,
@@ -88,6 +97,13 @@ impl Error {
             Self::UriTooLong(limit) => {
                 (414, "uri-too-long", "URI too long", format!("path and query may have {limit} bytes"))
             }
+            Self::HeadersTooLarge { headers, bytes } => (
+                431,
+                "headers-too-large",
+                "Headers too large",
+                format!("a request may have {headers} headers and {bytes} bytes of them"),
+            ),
+            Self::BadHost => (400, "bad-host", "Bad Host header", "send one Host header: host or host:port".into()),
             Self::UnexpectedBody => {
                 (400, "unexpected-body", "Unexpected body", "this request takes no body: send none".into())
             }
@@ -124,7 +140,9 @@ impl Error {
             Self::Closed => {
                 (503, "moving", "Partition moving", "the partition is moving to another instance: try again".into())
             }
-            Self::Overloaded => (503, "overloaded", "Too many reads", "all read slots are taken: try again".into()),
+            Self::Overloaded => {
+                (503, "overloaded", "Too many requests at once", "as much as is allowed is under way: try again".into())
+            }
             Self::PositionNotReached => (
                 409,
                 "position-not-reached",

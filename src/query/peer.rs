@@ -20,8 +20,8 @@ use crate::query::snapshot::Instance;
 
 /// Largest answer taken from another instance, bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// Idle connections are dropped before the other side's header timeout closes them.
-const POOL_IDLE: Duration = Duration::from_secs(5);
+/// Idle connections are dropped before the other side's header timeout (5 s unless configured) closes them.
+const POOL_IDLE: Duration = Duration::from_secs(2);
 /// Idle connections kept per instance.
 const POOL_IDLE_MAX: usize = 64;
 /// What of an answer is passed on.

@@ -2,15 +2,15 @@
 
 use std::ops::{Bound, ControlFlow, RangeBounds};
 
-use serde_json::Value;
 use thalweg_state::{ErrorKind, Position, SharedReader};
 
+use crate::query::answer::Rows;
 use crate::query::error::Error;
 use crate::query::snapshot::ViewSpec;
 use crate::serde::SerdeError;
 use crate::types::Timestamp;
 
-/// Bytes of stored rows after which a page ends early.
+/// Bytes of rows, as JSON text, after which a page ends early.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// One decoded row.
@@ -18,8 +18,8 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 pub struct Row {
     /// Key text.
     pub key: String,
-    /// Value.
-    pub value: Value,
+    /// JSON text of the value.
+    pub value: Vec<u8>,
     /// Record time in ms, if known.
     pub timestamp: Option<Timestamp>,
 }
@@ -40,11 +40,17 @@ pub fn position(reader: &SharedReader) -> Result<Position, Error> {
 }
 
 fn decode(view: &ViewSpec, key: &[u8], stored: &[u8]) -> Result<Row, Error> {
-    let (timestamp, value) = stored.split_first_chunk().ok_or(Error::Undecodable("truncated"))?;
-    let timestamp = Some(Timestamp::from_be_bytes(*timestamp)).filter(|timestamp| *timestamp >= 0);
+    let (timestamp, stored) = split(stored)?;
     let key = view.codec.key_to_text(key).map_err(|error| row_error(&error))?;
-    let value = view.codec.value_to_json(value).map_err(|error| row_error(&error))?;
+    let mut value = Vec::new();
+    view.codec.value_to_json(stored, &mut value).map_err(|error| row_error(&error))?;
     Ok(Row { key, value, timestamp })
+}
+
+/// Record time, if known, and value bytes of a stored row.
+fn split(stored: &[u8]) -> Result<(Option<Timestamp>, &[u8]), Error> {
+    let (timestamp, value) = stored.split_first_chunk().ok_or(Error::Undecodable("truncated"))?;
+    Ok((Some(Timestamp::from_be_bytes(*timestamp)).filter(|timestamp| *timestamp >= 0), value))
 }
 
 fn row_error(error: &SerdeError) -> Error {
@@ -115,8 +121,8 @@ fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
 /// A page of rows over some partitions.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// Rows with their partitions, in the order (partition, key bytes).
-    pub rows: Vec<(i32, Row)>,
+    /// Rows in the order (partition, key bytes).
+    pub rows: Rows,
     /// Positions of the partitions that were read.
     pub position: Position,
     /// Partition and key bytes of the last row, when more rows follow.
@@ -133,7 +139,7 @@ pub fn page(
     after: Option<(i32, &[u8])>,
     limit: usize,
 ) -> Result<Page, Error> {
-    let mut walk = Walk { view, limit, bytes: 0, last: None, page: Page::default(), failed: None };
+    let mut walk = Walk { view, limit, last: None, page: Page::default(), failed: None };
     let start = after.map_or(i32::MIN, |(partition, _)| partition);
     for (partition, reader) in partitions.iter().filter(|(partition, _)| *partition >= start) {
         let bounds = match after {
@@ -151,7 +157,6 @@ pub fn page(
 struct Walk<'a> {
     view: &'a ViewSpec,
     limit: usize,
-    bytes: usize,
     last: Option<(i32, Vec<u8>)>,
     page: Page,
     failed: Option<Error>,
@@ -168,16 +173,23 @@ impl Walk<'_> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
+    fn push(&mut self, partition: i32, key: &[u8], stored: &[u8]) -> Result<(), Error> {
+        let (timestamp, value) = split(stored)?;
+        let codec = &*self.view.codec;
+        let key = codec.key_to_text(key).map_err(|error| row_error(&error))?;
+        self.page
+            .rows
+            .push(partition, &key, timestamp, |out| codec.value_to_json(value, out).map_err(|error| row_error(&error)))
+    }
+
     fn visit(&mut self, partition: i32, key: &[u8], stored: &[u8]) -> ControlFlow<()> {
-        if self.page.rows.len() == self.limit || self.bytes >= PAGE_BYTES_MAX {
+        if self.page.rows.len() == self.limit || self.page.rows.bytes() >= PAGE_BYTES_MAX {
             self.page.next = self.last.take();
             return ControlFlow::Break(());
         }
-        match decode(self.view, key, stored) {
-            Ok(row) => {
-                self.bytes += key.len() + stored.len();
+        match self.push(partition, key, stored) {
+            Ok(()) => {
                 self.last = Some((partition, key.to_vec()));
-                self.page.rows.push((partition, row));
                 ControlFlow::Continue(())
             }
             Err(error) => {

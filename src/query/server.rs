@@ -1,10 +1,12 @@
-//! The HTTP server of an instance: HTTP/1.1 with a time limit for headers and idling, a bound on connections and a
-//! shutdown that lets answers finish until a deadline.
+//! The HTTP server of an instance: HTTP/1.1 with time limits for headers, idling and taking an answer, a bound on
+//! connections and a shutdown that lets answers finish until a deadline.
+//!
+//! A connection serves one request at a time: while an answer is made or taken, nothing more is read (hyper).
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -16,23 +18,37 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Most bytes of request line and headers; hyper answers 431 beyond it, and beyond 100 headers (its default).
-const HEADER_BYTES_MAX: usize = 32 * 1024;
+use crate::query::patience::Patient;
+
+/// Most bytes of request line and headers that are read, and so the read buffer of a connection. `app.rs` refuses less
+/// with a problem; beyond this, and beyond 100 headers (its default), hyper answers a bare 431 and closes.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Pause after a failed accept: the usual cause, no free file descriptor, does not go away by trying at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that wait to be accepted; the system has a maximum of its own.
+const LISTEN_QUEUE: i32 = 1024;
+/// Time between two log lines about failed accepts.
+const ACCEPT_WARNING: Duration = Duration::from_secs(10);
 
 /// Limits of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Time for the headers of a request, and for idling between two requests; the connection is closed then.
     pub header_read_timeout: Duration,
-    /// Connections at once; more wait in the listen queue of the operating system.
+    /// Time for taking 64 KiB of an answer, or a whole smaller one; the connection is reset then.
+    pub write_timeout: Duration,
+    /// Connections at once; more wait in the listen queue of the operating system until one of them ends. Idle ones end
+    /// after `header_read_timeout`.
     pub connections_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { header_read_timeout: Duration::from_secs(10), connections_max: 8192 }
+        Self {
+            header_read_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            connections_max: 8192,
+        }
     }
 }
 
@@ -55,6 +71,8 @@ pub struct Server {
 impl Server {
     /// Serves `router` on `listener` with tasks of `runtime`, until [`Server::stop`].
     pub fn start(runtime: &Handle, listener: TcpListener, router: Router, limits: Limits) -> io::Result<Self> {
+        // The standard library lets 128 wait: in a burst the system would ignore more for a second.
+        rustix::net::listen(&listener, LISTEN_QUEUE)?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let listener = {
@@ -88,6 +106,7 @@ async fn accept(
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let mut warned: Option<Instant> = None;
     let deadline = loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
@@ -105,8 +124,13 @@ async fn accept(
                         drop(slot);
                     });
                 }
+                // The client was gone before it was served.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if warned.is_none_or(|at| at.elapsed() >= ACCEPT_WARNING) {
+                        warned = Some(Instant::now());
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -118,7 +142,7 @@ async fn accept(
     if finished.is_ok() { Stopped::Clean } else { Stopped::Cut }
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+type Connection = http1::Connection<TokioIo<Patient>, TowerToHyperService<Router>>;
 
 fn connection(stream: TcpStream, router: Router, limits: Limits) -> Connection {
     // Without it, small answers wait for the client's delayed acknowledgement; a refusal costs only that.
@@ -126,9 +150,9 @@ fn connection(stream: TcpStream, router: Router, limits: Limits) -> Connection {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
-        .max_header_size(HEADER_BYTES_MAX)
-        .max_buf_size(HEADER_BYTES_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
         // A client may close its side after the request and still wants the answer.
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), TowerToHyperService::new(router))
 }

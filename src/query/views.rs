@@ -50,7 +50,7 @@ pub async fn point(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Resu
     match app.read(move |published| read_point(published, &view, &query, forwarded)).await? {
         Point::Here(response) => Ok(response),
         Point::There(_) if forwarded => Err(Error::NotHere),
-        Point::There(instances) => app.peers.forward(&app, &instances, &uri).await,
+        Point::There(instances) => app.forward(&instances, &uri).await,
     }
 }
 
@@ -88,7 +88,7 @@ pub async fn route(State(app): State<App>, uri: Uri) -> Result<Json<Value>, Erro
 pub async fn range(State(app): State<App>, uri: Uri) -> Result<Response, Error> {
     let view = find_view(&app.published.topology.load(), &uri)?;
     let query = RangeQuery::parse(&uri)?;
-    app.read(move |published| read_range(published, &view, &query)).await
+    app.read_range(move |published| read_range(published, &view, &query)).await
 }
 
 fn find_view(topology: &Topology, uri: &Uri) -> Result<Arc<ViewSpec>, Error> {

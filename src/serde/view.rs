@@ -16,8 +16,9 @@ pub trait ViewCodec: Send + Sync {
     /// Text of key bytes.
     fn key_to_text(&self, key: &[u8]) -> Result<String, SerdeError>;
 
-    /// JSON of value bytes (without the timestamp that a timestamped store keeps in front).
-    fn value_to_json(&self, value: &[u8]) -> Result<serde_json::Value, SerdeError>;
+    /// Appends the JSON text of value bytes (without the timestamp that a timestamped store keeps in front) to `out`.
+    /// After an error a part of it may be there.
+    fn value_to_json(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), SerdeError>;
 }
 
 /// The codec that follows from a store's serdes.
@@ -58,8 +59,8 @@ where
         self.keys.deserialize(&self.topic, Some(key)).map(|key| key.to_string())
     }
 
-    fn value_to_json(&self, value: &[u8]) -> Result<serde_json::Value, SerdeError> {
+    fn value_to_json(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), SerdeError> {
         let value = self.values.deserialize(&self.topic, Some(value))?;
-        serde_json::to_value(value).map_err(|error| SerdeError::Malformed(error.to_string()))
+        serde_json::to_writer(out, &value).map_err(|error| SerdeError::Malformed(error.to_string()))
     }
 }

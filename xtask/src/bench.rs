@@ -1,6 +1,7 @@
 //! Benchmarks: builds them as a release is built, except for what takes a quarter of an hour to compile, and runs them.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use crate::Stop;
 use crate::run::{self, Run};
@@ -16,20 +17,30 @@ const UNCHECKED: [&str; 7] =
 
 /// Builds and runs a benchmark; `arguments` are its name and its options.
 pub fn bench(run: &Run, arguments: &[OsString]) -> Result<(), Stop> {
-    let is_profile = arguments.first().is_some_and(|name| name == "profile");
-    setup::prepare(if is_profile { Parts::NativeJavaAndProfiler } else { Parts::NativeAndJava })?;
+    let name = arguments.first().and_then(|name| name.to_str());
+    let (parts, program, arguments) = match name {
+        Some("query") => (Parts::NativeJavaAndLoad, "query-bench", &arguments[1..]),
+        Some("profile") => (Parts::NativeJavaAndProfiler, "streams-bench", arguments),
+        _ => (Parts::NativeAndJava, "streams-bench", arguments),
+    };
+    setup::prepare(parts)?;
     run.timed("services", || services::fetch(&run.root, &run::target()))?;
     run.announce_build();
-    let package = ["run", "--quiet", "--locked", "--package", "thalweg-benches", "--bin", "streams-bench"];
-    let mut cargo = run.cargo(&package);
+    let mut build = run.cargo(&["build", "--locked", "--package", "orders", "--package", "thalweg-benches", "--bins"]);
+    optimise(&mut build);
+    run.step("build", build)?;
+    let mut bench = Command::new(run::target().join("debug").join(program));
+    bench.args(arguments);
+    // The benchmark takes this process's place, and so its terminal, its signals and its exit code.
+    Err(run::replace_by(bench))
+}
+
+/// Only the workspace's own packages and those above are compiled again: the dependencies have levels of their own.
+fn optimise(build: &mut Command) {
     for package in UNCHECKED {
         for check in ["debug-assertions", "overflow-checks"] {
-            cargo.arg("--config").arg(format!("profile.dev.package.{package}.{check}=false"));
+            build.arg("--config").arg(format!("profile.dev.package.{package}.{check}=false"));
         }
     }
-    // Only the workspace's own packages are compiled again: the dependencies have levels of their own.
-    cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3").env("CARGO_INCREMENTAL", "0");
-    cargo.arg("--").args(arguments);
-    // The benchmark takes this process's place, and so its terminal, its signals and its exit code.
-    Err(run::replace_by(cargo))
+    build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3").env("CARGO_INCREMENTAL", "0");
 }

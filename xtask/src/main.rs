@@ -40,7 +40,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Measure beside Kafka Streams: streams, profile TOPOLOGY, growth; each has --help
+    /// Measure: streams (beside Kafka Streams), profile TOPOLOGY, growth, query; each has --help
     #[command(disable_help_flag = true)]
     Bench {
         /// For example streams --topology count, or profile count

@@ -68,6 +68,16 @@ async fn both_instances_give_the_owners_answer() {
 }
 
 #[tokio::test]
+async fn one_forwarded_request_more_than_allowed_is_refused() {
+    let mut world = World::new();
+    world.config.forwards_max = 0;
+    world.table(|table| table.instances.push(instance("b", Some("127.0.0.1:1".into()))));
+    world.owned_by(TaskId::new(0, 1), 1);
+    let answer = world.get(&format!("/v1/views/orders/{}", key_in(1))).await;
+    assert_eq!(answer.problem(), (503, "overloaded".into()));
+}
+
+#[tokio::test]
 async fn errors_of_the_owner_pass_through_with_their_headers() {
     let cluster = Cluster::start(&["a", "b"]);
     cluster.owned_by(TaskId::new(0, 1), 1, reader_at(1));

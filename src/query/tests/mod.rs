@@ -6,6 +6,7 @@ mod forwarding;
 mod metrics;
 mod points;
 mod ranges;
+mod raw_requests;
 mod sockets;
 mod status;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use thalweg_state::{Error, ErrorKind, KeyRange, Position, Reader, Snapshot, StoreIndex, Visit};
 use tower::ServiceExt as _;
@@ -55,11 +56,13 @@ impl ViewCodec for FakeCodec {
         }
     }
 
-    fn value_to_json(&self, value: &[u8]) -> Result<Value, SerdeError> {
+    fn value_to_json(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), SerdeError> {
         if value == b"away" {
             return Err(SerdeError::Unavailable("connection refused".into()));
         }
-        serde_json::from_slice(value).map_err(|error| SerdeError::Malformed(error.to_string()))
+        let value: Value = serde_json::from_slice(value).map_err(|error| SerdeError::Malformed(error.to_string()))?;
+        out.extend_from_slice(value.to_string().as_bytes());
+        Ok(())
     }
 }
 
@@ -274,7 +277,8 @@ impl Answer {
     }
 }
 
-async fn send(router: Router, request: Request<Body>) -> Answer {
+async fn send(router: Router, mut request: Request<Body>) -> Answer {
+    request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("x"));
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

@@ -1,5 +1,6 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
@@ -162,6 +163,49 @@ async fn one_read_more_than_allowed_is_refused_and_the_rest_go_on() {
     }
     release.send(()).unwrap();
     assert_eq!(first.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_and_small_ones_go_on() {
+    let (large, small) = (json!("x".repeat(700_000)), json!("x"));
+    let mut world = World::new().with_orders(&[(&key_in(0), large), (&key_in(1), small)]);
+    world.config.outgoing_bytes_max = 1 << 20;
+    let router = world.router();
+    let request = |key: String| {
+        Request::get(format!("/v1/views/orders/{key}")).header(header::HOST, "x").body(Body::empty()).unwrap()
+    };
+    let waits = router.clone().oneshot(request(key_in(0))).await.unwrap();
+    assert_eq!(waits.status(), 200);
+    assert_eq!(send(router.clone(), request(key_in(0))).await.problem(), (503, "overloaded".into()));
+    assert_eq!(send(router.clone(), request(key_in(1))).await.status, 200);
+    // The body has left the response, as when hyper writes it: it still takes its memory.
+    let bytes = to_bytes(waits.into_body(), usize::MAX).await.unwrap();
+    assert_eq!(send(router.clone(), request(key_in(0))).await.problem(), (503, "overloaded".into()));
+    drop(bytes);
+    let answer = send(router, request(key_in(0))).await;
+    assert_eq!((answer.status.as_u16(), answer.text.len() > 700_000), (200, true));
+}
+
+#[tokio::test]
+async fn a_range_waits_for_ranges_but_not_for_ever() {
+    let mut world = World::new().with_orders(&[("o-1", json!(1))]);
+    world.config.ranges_max = 0;
+    let started = Instant::now();
+    assert_eq!(world.get("/v1/views/orders").await.problem(), (503, "overloaded".into()));
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_eq!(world.get("/v1/views/orders/o-1").await.status, 200, "reads of keys go on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_find_no_slot_wait_for_one() {
+    let mut world = World::new().with_orders(&[("o-1", json!(1))]);
+    world.config.reads_max = 1;
+    let router = world.router();
+    let request = || Request::get("/v1/views/orders/o-1").body(Body::empty()).unwrap();
+    let all: Vec<_> = (0..200).map(|_| tokio::spawn(send(router.clone(), request()))).collect();
+    for answer in all {
+        assert_eq!(answer.await.unwrap().status, 200);
+    }
 }
 
 #[tokio::test]

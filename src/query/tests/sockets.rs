@@ -183,6 +183,66 @@ fn connections_over_the_bound_wait_for_a_place() {
     assert!(read_all(&mut second).starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
+/// A router whose one path answers this many bytes.
+fn large(bytes: usize) -> Router {
+    Router::new().route("/", get(async move || vec![b'x'; bytes]))
+}
+
+#[test]
+fn a_client_that_does_not_take_its_answers_is_cut() {
+    let runtime = runtime();
+    let limits = Limits { write_timeout: Duration::from_millis(200), ..Limits::default() };
+    let server = serve(runtime.handle(), large(1 << 20), limits);
+    let mut stream = connect(server.address());
+    let started = Instant::now();
+    // While answers wait the server reads nothing: the writes stop, and fail when the connection is reset.
+    while stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").is_ok() {}
+    let took = started.elapsed();
+    assert!(took >= limits.write_timeout && took < PATIENCE, "{took:?}");
+}
+
+#[test]
+fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
+    const BYTES: usize = 20 << 20;
+    let runtime = runtime();
+    let limits = Limits { write_timeout: Duration::from_secs(1), ..Limits::default() };
+    let server = serve(runtime.handle(), large(BYTES), limits);
+    let mut stream = connect(server.address());
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let (mut taken, started, mut part) = (0, Instant::now(), vec![0; 1 << 20]);
+    loop {
+        let next = Instant::now() + Duration::from_millis(150);
+        match stream.read(&mut part).unwrap() {
+            0 => break,
+            read => taken += read,
+        }
+        // Paced, not synchronised: the answer must take longer than the limit.
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    assert!(taken > BYTES, "{taken}");
+    assert!(started.elapsed() > 2 * limits.write_timeout, "the answer took {:?}", started.elapsed());
+}
+
+#[test]
+fn one_request_of_a_connection_is_served_at_a_time() {
+    let runtime = runtime();
+    let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let server = serve(runtime.handle(), gated(&entered, &go_on), Limits::default());
+    let mut stream = connect(server.address());
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".as_slice();
+    stream.write_all(&request.repeat(3)).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    runtime.block_on(async {
+        for _ in 0..3 {
+            entered.notified().await;
+            let second = tokio::time::timeout(Duration::from_millis(50), entered.notified()).await;
+            assert!(second.is_err(), "the next request entered before the last one was answered");
+            go_on.notify_one();
+        }
+    });
+    assert_eq!(read_all(&mut stream).matches("200 OK").count(), 3);
+}
+
 /// A router whose one path reports when it is entered and answers once `go_on` is notified.
 fn gated(entered: &Arc<Notify>, go_on: &Arc<Notify>) -> Router {
     let (entered, go_on) = (Arc::clone(entered), Arc::clone(go_on));

@@ -12,6 +12,8 @@ pub enum Parts {
     NativeAndJava,
     /// Also what samples a running program.
     NativeJavaAndProfiler,
+    /// Also what asks a running program over HTTP.
+    NativeJavaAndLoad,
 }
 
 /// How a need is looked for.
@@ -69,14 +71,17 @@ const JAVA: &[Need] = &[
 
 const PROFILER: &[Need] = &[need("perf", "sampling a running program", Check::Program("perf"), &["linux-perf"])];
 
+const LOAD: &[Need] = &[need("wrk", "load for `cargo xtask bench query`", Check::Program("wrk"), &["wrk"])];
+
 /// Everything that `parts` needs.
 pub fn needs(parts: Parts) -> impl Iterator<Item = &'static Need> {
-    let (java, profiler) = match parts {
+    let (java, more) = match parts {
         Parts::Native => (&[][..], &[][..]),
         Parts::NativeAndJava => (JAVA, &[][..]),
         Parts::NativeJavaAndProfiler => (JAVA, PROFILER),
+        Parts::NativeJavaAndLoad => (JAVA, LOAD),
     };
-    NATIVE.iter().chain(java).chain(profiler)
+    NATIVE.iter().chain(java).chain(more)
 }
 
 /// Major version in what `java -version` or `javac -version` prints; 8 for the old `1.8.0_392`.
