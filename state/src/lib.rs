@@ -8,6 +8,7 @@
 //! crash the store equals a prefix of the committed changelog, and its position says which one.
 
 mod error;
+pub mod fault_point;
 pub mod layout;
 mod memory;
 mod overlay;

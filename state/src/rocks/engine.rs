@@ -98,13 +98,23 @@ impl Engine {
     /// families, so nothing is written after one.
     fn check_background(&self) -> Result<(), Error> {
         match self.db.property_int_value(rocksdb::properties::BACKGROUND_ERRORS) {
-            Ok(Some(errors)) if errors > 0 => Err(Error {
-                kind: ErrorKind::Io,
-                context: format!("flush or compact {}", self.db.path().display()),
-                reason: format!("{errors} errors in the background; the file LOG there names them"),
-            }),
+            Ok(Some(errors)) if errors > 0 => Err(self.background_error(errors)),
             Ok(_) => Ok(()),
             Err(error) => Err(self.failed("ask", &error)),
+        }
+    }
+
+    /// What stopped the engine in the background: it refuses even a write of nothing with that error. Not all errors stop
+    /// it; those are told by number only.
+    fn background_error(&self, errors: u64) -> Error {
+        let doing = "flush or compact";
+        match self.db.write_opt(WriteBatch::default(), &self.writing) {
+            Err(error) => self.failed(doing, &error),
+            Ok(()) => Error {
+                kind: ErrorKind::Io,
+                context: format!("{doing} {}", self.db.path().display()),
+                reason: format!("{errors} errors in the background; the file LOG there names them"),
+            },
         }
     }
 
