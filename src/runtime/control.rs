@@ -179,8 +179,12 @@ impl Control {
                 let assignments = leader::lead(&members, &self.tasks, &BTreeMap::new());
                 self.tell_group(Event::Computed(assignments));
             }
-            Order::Revoke { tasks, .. } => self.release(tasks, true),
-            Order::LoseAll(tasks) => self.release(tasks, false),
+            // Offsets of other topics would be taken for those of the topics that are there now.
+            Order::Revoke { tasks, .. } => self.release(tasks, !matches!(self.failure, Some(RunError::Topics(_)))),
+            Order::LoseAll(tasks) => {
+                self.publisher.membership_lost();
+                self.release(tasks, false);
+            }
             Order::Assign(target) => self.assign(target),
             Order::Stop(_) => unreachable!("the end of the membership is handled by the caller"),
         }

@@ -181,6 +181,8 @@ impl Start {
         received: &Receiver<ControlEvent>,
     ) -> Result<Option<Topics>, RunError> {
         let mut backoff = Backoff::new(self.options.member.seed);
+        // The first answer may take as long as a request may, when nobody is there.
+        self.fault(Some("the cluster has not answered yet".to_owned()));
         loop {
             heartbeat.beat(Instant::now());
             let prepared = self.kafka.admin().map_err(TopicsError::from).and_then(|admin| {
@@ -190,8 +192,8 @@ impl Start {
             match prepared {
                 Ok(topics) => return Ok(Some(topics)),
                 Err(TopicsError::Wire(error)) if error.kind == ErrorKind::Retriable => {
-                    tracing::warn!(%error, "the cluster does not answer, trying again");
-                    self.fault(Some(format!("the cluster does not answer: {error}")));
+                    tracing::warn!(%error, "cannot prepare the topics yet, trying again");
+                    self.fault(Some(format!("the cluster cannot prepare the topics yet: {error}")));
                 }
                 Err(error) => return Err(RunError::Topics(error.to_string())),
             }

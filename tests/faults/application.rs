@@ -12,7 +12,7 @@ use thalweg::wire::KafkaClients;
 use thalweg_tests::child::Program;
 use thalweg_tests::records::{self, Record};
 use thalweg_tests::wait::wait_for;
-use thalweg_tests::{Instance, Kafka, free_port, unique, views};
+use thalweg_tests::{Instance, Kafka, free_port, http, unique, views};
 
 use crate::topology::{EVENTS, GROUPS, Group, SEEN, SHAPE, Seen, group_of};
 use crate::{CONFIG, POINT};
@@ -121,14 +121,13 @@ http.bind = \"127.0.0.1:{PORT}\"
 
     /// Writes `count` more events, one key after the other of `keys`, each with `padding` bytes.
     pub fn tell(&mut self, keys: usize, count: usize, padding: usize) {
-        let padding = "x".repeat(padding);
         let mut written = Vec::with_capacity(count);
         for _ in 0..count {
             let key = format!("k-{}", self.events_told % keys);
             self.events_told += 1;
             let number = self.told.entry(key.clone()).or_default();
             *number += 1;
-            let value = format!("{number}:{padding}").into_bytes();
+            let value = event(*number, self.events_told, padding);
             let partition = partition_of(key.as_bytes(), self.partitions);
             let timestamp = 1_700_000_000_000;
             let record = Record { timestamp, key: Some(key.into_bytes()), value: Some(value), headers: Headers::new() };
@@ -157,6 +156,17 @@ http.bind = \"127.0.0.1:{PORT}\"
         Ok(rows.into_iter().map(|(key, seen)| (key, seen.last)).collect())
     }
 
+    /// Reads some rows of `seen`, if it is served now; every one must be whole.
+    pub fn sample(&self) {
+        let page = http::get(&format!("{}/v1/views/{SEEN}?limit=20", self.url()));
+        let rows = page.ok().filter(|page| page.status == 200).map(|page| page.json()["rows"].take());
+        let rows: Vec<views::Row> = rows.map(|rows| serde_json::from_value(rows).unwrap()).unwrap_or_default();
+        for row in rows {
+            let seen: Seen = serde_json::from_value(row.value).unwrap();
+            assert!(seen.is_whole(), "{}: {seen:?}", row.key);
+        }
+    }
+
     /// Waits until both views have everything that was told.
     pub fn wait_until_told(&self, instance: &mut Instance) {
         self.wait_until_seen(instance);
@@ -172,6 +182,19 @@ http.bind = \"127.0.0.1:{PORT}\"
     pub fn wait_until_seen(&self, instance: &mut Instance) {
         wait_until_equal(instance, SEEN, &self.told, || self.seen());
     }
+}
+
+/// The event `number` with `padding` bytes that do not compress; `seed` is another one for each event.
+fn event(number: u64, seed: usize, padding: usize) -> Vec<u8> {
+    let mut value = format!("{number}:").into_bytes();
+    let mut mixed = seed as u64 + 1;
+    value.extend((0..padding).map(|_| {
+        mixed ^= mixed << 13;
+        mixed ^= mixed >> 7;
+        mixed ^= mixed << 17;
+        b'a' + (mixed >> 40) as u8 % 26
+    }));
+    value
 }
 
 fn wait_until_equal<V: PartialEq + std::fmt::Debug>(

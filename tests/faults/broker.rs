@@ -34,7 +34,7 @@ fn away(pause: Duration) {
     kafka.stop(0);
     let mut instance = app.spawn("");
     wait_until(READY, "HTTP to be served", || http::get(&format!("{}/livez", app.url())).is_ok());
-    check_outage(&app, &mut instance, "the cluster does not answer");
+    check_outage(&app, &mut instance, "the cluster has not answered yet");
     kafka.start_again(0);
     instance.wait_until_ready(READY);
     app.tell(KEYS, 10 * KEYS, 100);
@@ -45,7 +45,7 @@ fn away(pause: Duration) {
         app.tell(KEYS, 20 * KEYS, 100);
         kafka.kill(0);
         let down = Instant::now();
-        check_outage(&app, &mut instance, "membership is");
+        check_outage(&app, &mut instance, "the group coordinator cannot be reached");
         wait_until(pause * 2, "the end of the outage", || down.elapsed() >= pause);
         kafka.start_again(0);
         instance.wait_until_ready(READY);

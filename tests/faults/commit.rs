@@ -10,24 +10,25 @@ use thalweg_state::{Backend, SharedMemory, StoreSpec, TaskState, layout};
 use thalweg_tests::records::{self, Stored};
 use thalweg_tests::{Kafka, wait_until};
 
-use crate::application::{Application, PARTITIONS, STOP};
+use crate::STOPPED;
+use crate::application::{Application, PROCESSED, STOP};
 use crate::topology::{GROUPS, SEEN};
-use crate::{STOPPED, application};
 
-/// Each with how often it is passed first.
+/// Each with how often it is passed first. A commit has 4 tasks and 2 steps of its flush: sinks are acknowledged, then the
+/// changelog of the task's store.
 const POINTS: [(&str, u32); 7] = [
     ("commit: before flush", 4),
-    // Sinks are acknowledged, then the changelog of each store.
-    ("commit: between two steps of the flush", 7),
+    ("commit: between two steps of the flush", 8),
     ("commit: between two steps of the flush", 9),
-    ("commit: after acks", 3),
-    ("commit: after offsets", 3),
+    ("commit: after acks", 4),
+    ("commit: after offsets", 4),
     // Some tasks of the commit have their rows, the others have not.
-    ("commit: in the middle of apply", 9),
-    ("state: written, not published", 13),
+    ("commit: in the middle of apply", 13),
+    ("state: written, not published", 17),
 ];
+const TASK_PARTITIONS: i32 = 2;
 const KEYS: usize = 200;
-const PADDING: usize = 400;
+const PADDING: usize = 4_000;
 /// Small write buffers: the stores are flushed in the middle of the run, so that there is a prefix to look at.
 const MEMORY: &str = "application.state_memory_bytes = 16777216";
 
@@ -73,42 +74,50 @@ fn fold(changelog: &[Stored], partition: i32, end: i64) -> Rows {
     rows
 }
 
-/// Compares every store on disk with its changelog; returns how many rows there were.
-fn check_prefixes(app: &Application) -> usize {
+/// Compares every store on disk with its changelog; returns how many rows there were, and how many changes they reflect.
+fn check_prefixes(app: &Application) -> (usize, i64) {
     let scratch = tempfile::tempdir_in(app.dir()).unwrap();
-    let mut found = 0;
+    let (mut found, mut reflected) = (0, 0);
     for (sub_topology, store) in (0..).zip([SEEN, GROUPS]) {
-        let changelog = records::read_all(&app.clients, &format!("{}-{store}-changelog", app.id), PARTITIONS);
-        for partition in 0..PARTITIONS {
+        let changelog = records::read_all(&app.clients, &format!("{}-{store}-changelog", app.id), TASK_PARTITIONS);
+        for partition in 0..TASK_PARTITIONS {
             let (rows, end) = on_disk(app, sub_topology, store, partition, scratch.path());
             let expected = fold(&changelog, partition, end);
             assert!(rows == expected, "{store}-{partition} is not its changelog up to {end}");
             found += rows.len();
+            reflected += end;
         }
     }
-    found
+    (found, reflected)
 }
 
 #[test]
 fn a_kill_at_any_point_of_a_commit_leaves_a_prefix_of_the_changelog_and_nothing_is_missing() {
-    let mut app = Application::prepare(Kafka::shared(), MEMORY);
-    let mut rows = Vec::new();
-    for (name, passes) in POINTS {
-        let mut instance = app.spawn(&format!("{name}={passes}"));
-        wait_until(application::PROCESSED, &format!("the process to stop at `{name}`"), || {
-            // One commit after the other has something to do.
-            app.tell(KEYS, 2 * KEYS, PADDING);
-            assert!(instance.exited().is_none(), "{}", instance.log());
-            instance.log().matches(STOPPED).count() > rows.len()
-        });
-        instance.kill();
-        rows.push(check_prefixes(&app));
-    }
-    println!("{} events; rows on disk after each kill: {rows:?}", app.told());
-    assert!(rows.iter().any(|rows| *rows > KEYS / 2), "there was no prefix to look at: {rows:?}");
+    let mut app = Application::shaped(Kafka::shared(), "", TASK_PARTITIONS, MEMORY);
     let mut instance = app.start();
+    app.tell(KEYS, 2 * KEYS, PADDING);
     app.wait_until_told(&mut instance);
     assert_eq!(instance.stop(STOP).code(), Some(0));
     // After a stop in order everything is on disk.
-    assert_eq!(check_prefixes(&app), KEYS + 10);
+    let mut on_disk = vec![check_prefixes(&app)];
+    assert_eq!(on_disk[0].0, KEYS + 10);
+
+    for (name, passes) in POINTS {
+        let mut instance = app.spawn(&format!("{name}={passes}"));
+        wait_until(PROCESSED, &format!("the process to stop at `{name}`"), || {
+            // One commit after the other has something to do.
+            app.tell(KEYS, 5 * KEYS, PADDING);
+            assert!(instance.exited().is_none(), "{}", instance.log());
+            instance.log().matches(STOPPED).count() >= on_disk.len()
+        });
+        instance.kill();
+        on_disk.push(check_prefixes(&app));
+    }
+    println!("{} events; rows on disk and changes they reflect after each kill: {on_disk:?}", app.told());
+    assert!(on_disk.is_sorted_by_key(|(_, reflected)| *reflected), "what is on disk stays: {on_disk:?}");
+    assert!(on_disk[0].1 < on_disk[POINTS.len()].1, "some changes came to disk before a kill: {on_disk:?}");
+    let mut instance = app.start();
+    app.wait_until_told(&mut instance);
+    assert_eq!(instance.stop(STOP).code(), Some(0));
+    assert_eq!(check_prefixes(&app).0, KEYS + 10);
 }

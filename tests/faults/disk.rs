@@ -48,7 +48,7 @@ fn a_full_disk_ends_the_process_with_the_path_and_costs_no_row() {
         if instance.exited().is_none() {
             app.tell(100_000, 500, 2_000);
             // What is answered meanwhile is whole, up to the end.
-            let _ = app.seen();
+            app.sample();
         }
         instance.exited().is_some()
     });
@@ -82,7 +82,7 @@ fn a_state_directory_that_is_removed_ends_the_process_and_comes_back_from_the_ch
     fs::remove_dir_all(app.state()).unwrap();
     wait_until(PROCESSED, "the loss to be noticed", || {
         app.tell(KEYS, KEYS, 100);
-        let _ = app.seen();
+        app.sample();
         instance.exited().is_some()
     });
     let (code, log) = end(instance, ENDS);
@@ -133,7 +133,8 @@ fn damaged_stores_are_rebuilt_and_never_answer_wrong() {
     let log = instance.log();
     for task in ["0_0", "0_1", "0_2"] {
         let database = app.state().join(task).join("rocksdb").display().to_string();
-        let told = log.lines().any(|line| line.contains(&database) && (line.contains("WARN") || line.contains("ERROR")));
+        let told =
+            log.lines().any(|line| line.contains(&database) && (line.contains("WARN") || line.contains("ERROR")));
         assert!(told, "nothing about {database}:\n{log}");
     }
     assert_eq!(instance.stop(STOP).code(), Some(0));

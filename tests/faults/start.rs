@@ -51,7 +51,8 @@ fn an_internal_topic_that_does_not_fit_is_named_with_all_that_differs() {
     app.tell(10, 100, 10);
     let changelog = format!("{}-{SEEN}-changelog", app.id);
     records::create_topic(&app.clients, &changelog, 1, &[("cleanup.policy", "compact,delete")]);
-    let words = [&changelog, "it has 1 partitions but needs 4", "cleanup.policy=compact,delete", "alter it, or delete it"];
+    let words =
+        [&changelog, "it has 1 partitions but needs 4", "cleanup.policy=compact,delete", "alter it, or delete it"];
     check_refused(&app, &words, Some(&changelog));
 
     let mut app = Application::prepare(Kafka::shared(), "");

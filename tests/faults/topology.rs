@@ -89,7 +89,8 @@ fn groups(seen: KTable<String, Seen>) {
 
 fn join(builder: &StreamsBuilder, events: Events, topic: &str) {
     let consumed = Consumed::with(StringSerde, StringSerde);
-    let table: KTable<String, String> = builder.table(&format!("{topic}-table"), consumed, Materialized::named("table"));
+    let table: KTable<String, String> =
+        builder.table(&format!("{topic}-table"), consumed, Materialized::named("table"));
     events
         .join(&table, |_: &String, event: String, row: String| event + &row, Joined::with(StringSerde, StringSerde))
         .group_by_key(Grouped::with(StringSerde, StringSerde))

@@ -1,5 +1,6 @@
 //! An open database: reads, the one atomic write, flush.
 
+use std::fs;
 use std::ops::Bound;
 
 use rocksdb::{
@@ -113,9 +114,16 @@ impl Engine {
             Ok(()) => Error {
                 kind: ErrorKind::Io,
                 context: format!("{doing} {}", self.db.path().display()),
-                reason: format!("{errors} errors in the background; the file LOG there names them"),
+                reason: self.logged_error().unwrap_or_else(|| format!("{errors} errors in the background")),
             },
         }
+    }
+
+    /// The newest error in the engine's own log. Errors that do not stop it, such as a full disk during a compaction, are
+    /// told nowhere else.
+    fn logged_error(&self) -> Option<String> {
+        let log = fs::read_to_string(self.db.path().join("LOG")).ok()?;
+        log.lines().rev().find_map(|line| Some(line.split_once("error: ")?.1.to_owned()))
     }
 
     /// Roughly how many rows `store` has; overwrites not yet merged count twice.
