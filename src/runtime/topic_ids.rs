@@ -66,6 +66,7 @@ fn list<'a>(topics: impl Iterator<Item = &'a String>) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
