@@ -10,7 +10,7 @@ use crate::topology::SEEN_ONLY;
 
 const CAP: u64 = 64 << 20;
 /// Everything else: code, threads, the outgoing queue, uncommitted rows, what the allocator keeps.
-const CONSTANT: u64 = 192 << 20;
+const CONSTANT: u64 = 96 << 20;
 const PADDING: usize = 100;
 const CHUNK: usize = 50_000;
 
