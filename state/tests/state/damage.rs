@@ -3,6 +3,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use thalweg_state::{Backend, Error, ErrorKind, Position, StoreSpec, TaskState};
@@ -185,13 +186,21 @@ fn damage_found_in_the_background_is_corrupt_and_names_the_path() {
     bytes[100] ^= 1;
     fs::write(&damaged, bytes).unwrap();
     let mut state = open(directory.path(), &stores());
-    // Each full write buffer becomes a table; after a few they are merged.
-    let error = (0..10_000).find_map(|round: i64| {
-        state.put(0, format!("new-{round}").as_bytes(), Some(&[b'x'; 32 << 10])).unwrap();
-        state.apply(&position(&[("a-changelog-0", ROWS + 1 + round)])).err()
-    });
-    let error = error.expect("a compaction reads the table");
+    // Three tables that are larger than the damaged one: all four are merged.
+    let next = |round| position(&[("a-changelog-0", ROWS + round)]);
+    for round in 1..4 {
+        state.put(0, format!("new-{round}").as_bytes(), Some(&[b'x'; 20_000])).unwrap();
+        state.apply(&next(round)).unwrap();
+        state.flush().unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let log = directory.path().join("rocksdb").join("LOG");
+    while !fs::read_to_string(&log).unwrap().contains("background error counts") {
+        assert!(Instant::now() < deadline, "no compaction reads the table");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    state.put(0, b"new", Some(b"y")).unwrap();
+    let error = state.apply(&next(4)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains(&directory.path().join("rocksdb").display().to_string()), "{error}");
-    drop(state);
 }
