@@ -55,7 +55,7 @@ impl InstanceError {
             Self::Wire(_) => exit::USAGE,
             Self::Http(_) | Self::Metrics(_) => exit::SOFTWARE,
             Self::Start(StartError::StateDirectory(StateDirectoryError::InUse { .. })) => exit::TEMPORARY,
-            Self::Start(StartError::StateDirectory(StateDirectoryError::Io { .. }) | StartError::State(_)) => exit::IO,
+            Self::Start(StartError::StateDirectory(_) | StartError::State(_)) => exit::IO,
             Self::Start(StartError::Wire(_) | StartError::Thread(_)) => exit::SOFTWARE,
         }
     }
@@ -65,7 +65,7 @@ impl InstanceError {
 pub(super) fn exit_of_run(error: &RunError) -> u8 {
     match error {
         RunError::Topics(_) => exit::DATA,
-        RunError::Store { .. } => exit::IO,
+        RunError::Store { .. } | RunError::StateDirectory(_) => exit::IO,
         RunError::Group(_) => exit::TEMPORARY,
         RunError::Thread { .. } | RunError::Restorer(_) | RunError::Client(_) => exit::SOFTWARE,
     }
@@ -182,6 +182,7 @@ fn options(settings: &Settings, endpoint: String) -> Result<runtime::Options, wi
             uncommitted_bytes_max: UNCOMMITTED_BYTES_MAX,
         },
         state_memory_bytes: application.state_memory_bytes,
+        input_buffer_max_bytes: application.input_buffer_max_bytes,
         task: task_options(settings),
         replication_factor: application.replication_factor,
         member,

@@ -141,6 +141,13 @@ pub const KEYS: &[Key] = &[
         Default::Is("0"),
         "how long a task with several inputs waits for an empty one, in ms; 0 only for records known to be there, -1 never",
     ),
+    key(
+        // KIP-770's `input.buffer.max.bytes` with its default.
+        "application.input_buffer_max_bytes",
+        Kind::Integer(16 << 20, i64::MAX),
+        Default::Is("536870912"),
+        "cap of fetched records that wait in the process, in bytes, divided over all partitions that it may read or restore",
+    ),
     flagged(
         key("kafka.bootstrap_servers", Kind::Addresses, Default::Required, "brokers to connect to first"),
         "bootstrap-servers",

@@ -43,6 +43,8 @@ pub struct Application {
     pub replication_factor: i32,
     /// `application.max_task_idle_ms`; `None` is -1: never wait.
     pub max_task_idle: Option<Duration>,
+    /// `application.input_buffer_max_bytes`.
+    pub input_buffer_max_bytes: usize,
 }
 
 /// What happens to a record that does not decode.
@@ -214,6 +216,7 @@ impl Values {
             },
             replication_factor: self.integer("application.replication_factor") as i32,
             max_task_idle: u64::try_from(idle).ok().map(Duration::from_millis),
+            input_buffer_max_bytes: self.integer("application.input_buffer_max_bytes").unsigned_abs() as usize,
         }
     }
 

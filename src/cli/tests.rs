@@ -48,6 +48,7 @@ fn defaults_are_as_documented() {
             bad_records: BadRecords::DeadLetter("orders.dlq".into()),
             replication_factor: -1,
             max_task_idle: Some(Duration::ZERO),
+            input_buffer_max_bytes: 512 << 20,
         }
     );
     assert_eq!(

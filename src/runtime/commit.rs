@@ -4,11 +4,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use thalweg_state::fault_point;
+
 use super::events::ReleaseCause;
 use super::stream_thread::StreamThread;
 use crate::group::CommitMetadata;
 use crate::group::commit::{Action, Commit, Event, OffsetToCommit, Outcome, Recovery, Refusal};
-use crate::task::Step;
+use crate::task::{Fault, Step};
 use crate::types::{Offset, TaskId, TopicPartition};
 use crate::wire::{self, ErrorKind};
 
@@ -23,6 +25,8 @@ const REPEAT_WAIT: Duration = Duration::from_millis(50);
 pub(super) struct CommitFailure {
     pub(super) reason: String,
     pub(super) retire_producer: bool,
+    /// The task whose store could not take what was committed.
+    pub(super) store: Option<(TaskId, thalweg_state::Error)>,
     lost: bool,
 }
 
@@ -42,7 +46,7 @@ pub(super) fn execute(thread: &mut StreamThread) -> Result<bool, CommitFailure> 
     let offsets = dirty.iter().flat_map(|id| thread.tasks[id].task.input_positions()).map(offset_to_commit).collect();
     let clock = thread.setup.clock;
     let seed = thread.setup.index as u64;
-    let mut execution = Execution { thread, acknowledged: Vec::new(), reason: String::new() };
+    let mut execution = Execution { thread, acknowledged: Vec::new(), reason: String::new(), store: None };
     let mut commit = Commit::new(clock.tick(), dirty, offsets, OFFSETS_TIMEOUT_MS, seed);
     loop {
         while let Some(action) = commit.poll(clock.tick()) {
@@ -78,6 +82,7 @@ struct Execution<'a> {
     thread: &'a mut StreamThread,
     acknowledged: Vec<(TopicPartition, Offset)>,
     reason: String,
+    store: Option<(TaskId, thalweg_state::Error)>,
 }
 
 impl Execution<'_> {
@@ -85,10 +90,14 @@ impl Execution<'_> {
         match action {
             Action::Flush => Event::Flushed(self.flush()),
             Action::CommitOffsets(offsets) => {
+                fault_point::reach("commit: after acks");
                 let committed = self.thread.setup.offsets.commit(offsets);
                 Event::OffsetsCommitted(committed.map_err(|error| self.because(error.refusal(), error.to_string())))
             }
-            Action::Apply(tasks) => Event::Applied(self.apply(&tasks)),
+            Action::Apply(tasks) => {
+                fault_point::reach("commit: after offsets");
+                Event::Applied(self.apply(&tasks))
+            }
         }
     }
 
@@ -98,6 +107,7 @@ impl Execution<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Refusal> {
+        fault_point::reach("commit: before flush");
         let stores = self.thread.tasks.values().map(|running| running.task.stores()).max().unwrap_or(0);
         for step in Step::all(stores) {
             if let Err(error) = self.flush_step(step) {
@@ -105,6 +115,7 @@ impl Execution<'_> {
                 let kind = if error.kind == ErrorKind::Retriable { Refusal::Retriable } else { Refusal::Fatal };
                 return Err(self.because(kind, error.to_string()));
             }
+            fault_point::reach("commit: between two steps of the flush");
         }
         Ok(())
     }
@@ -129,9 +140,13 @@ impl Execution<'_> {
             let Some(running) = self.thread.tasks.get_mut(id) else { continue };
             if let Err(fault) = running.task.committed(&self.acknowledged) {
                 self.reason = format!("task {id}: {fault}");
+                if let Fault::Store(error) = fault {
+                    self.store = Some((*id, error));
+                }
                 return Err(*id);
             }
             running.committed(&self.thread.setup.metrics);
+            fault_point::reach("commit: in the middle of apply");
         }
         Ok(())
     }
@@ -140,6 +155,7 @@ impl Execution<'_> {
         CommitFailure {
             reason: self.reason,
             retire_producer: matches!(recovery, Recovery::RetireProducer),
+            store: self.store,
             lost: matches!(recovery, Recovery::Lose),
         }
     }

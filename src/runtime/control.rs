@@ -45,7 +45,7 @@ pub enum RunError {
     /// The restorer ended.
     #[error("the restorer failed: {0}")]
     Restorer(String),
-    /// A task's store cannot be opened.
+    /// A task's store cannot be opened, or the disk refuses what is to be written.
     #[error("task {task}: {error}")]
     Store {
         /// The task.
@@ -56,6 +56,9 @@ pub enum RunError {
     /// Topics are not as the application needs them.
     #[error("{0}")]
     Topics(String),
+    /// The state directory is not this process's any more.
+    #[error("{0}")]
+    StateDirectory(String),
     /// A client of the cluster cannot be made.
     #[error("{0}")]
     Client(String),
@@ -156,6 +159,7 @@ impl Control {
                 self.settle(&lost);
             }
             ControlEvent::RestorerFailed(reason) => self.fail(RunError::Restorer(reason)),
+            ControlEvent::Failed(error) => self.fail(error),
             ControlEvent::Stop => self.leave(),
         }
     }
@@ -175,8 +179,12 @@ impl Control {
                 let assignments = leader::lead(&members, &self.tasks, &BTreeMap::new());
                 self.tell_group(Event::Computed(assignments));
             }
-            Order::Revoke { tasks, .. } => self.release(tasks, true),
-            Order::LoseAll(tasks) => self.release(tasks, false),
+            // Offsets of other topics would be taken for those of the topics that are there now.
+            Order::Revoke { tasks, .. } => self.release(tasks, !matches!(self.failure, Some(RunError::Topics(_)))),
+            Order::LoseAll(tasks) => {
+                self.publisher.membership_lost();
+                self.release(tasks, false);
+            }
             Order::Assign(target) => self.assign(target),
             Order::Stop(_) => unreachable!("the end of the membership is handled by the caller"),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use thalweg_state::TaskState;
 
+use super::control::RunError;
 use super::progress::ProgressCell;
 use crate::types::{TaskId, TopicPartition};
 
@@ -24,6 +25,8 @@ pub(super) enum ControlEvent {
     ThreadFailed { thread: usize, reason: String },
     /// The restorer ended with an error that nobody but a person can settle.
     RestorerFailed(String),
+    /// What the run stands on is gone: only a person can settle it.
+    Failed(RunError),
     /// The process shall stop.
     Stop,
 }

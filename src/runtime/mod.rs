@@ -4,6 +4,7 @@
 //! drives the membership and moves tasks; the restorer opens and restores their stores; stream threads process them;
 //! readers see what is published. Every thread owns what it works on and talks through bounded channels.
 
+mod buffers;
 mod clock;
 mod commit;
 mod control;
@@ -16,7 +17,9 @@ mod running_task;
 mod start;
 mod state_directory;
 mod stream_thread;
+mod topic_ids;
 mod topics;
+mod watch;
 mod workers;
 
 use std::time::Duration;

@@ -9,6 +9,9 @@ use crate::group::member::Target;
 use crate::query::{Catalog, Health, Instance, Membership, Metrics, Published, RoutingTable};
 use crate::types::{TaskId, TopicPartition};
 
+/// What readiness says while the process is not a member.
+const LOST: &str = "the group coordinator cannot be reached, or has given the process up";
+
 /// Writes the snapshots that HTTP reads. Used by the control thread alone.
 pub(super) struct Publisher {
     pub(super) published: Arc<Published>,
@@ -37,6 +40,7 @@ impl Publisher {
         self.health(|health| {
             health.assigned_once = true;
             health.membership = Membership::Stable;
+            health.faults.retain(|fault| fault != LOST);
         });
     }
 
@@ -50,6 +54,14 @@ impl Publisher {
     /// Publishes where the process stands in its group.
     pub(super) fn membership(&self, membership: Membership) {
         self.health(|health| health.membership = membership);
+    }
+
+    /// Publishes that the process is no member any more and joins again as soon as it can.
+    pub(super) fn membership_lost(&self) {
+        self.health(|health| {
+            health.membership = Membership::Joining;
+            health.faults.push(LOST.to_owned());
+        });
     }
 
     fn health(&self, change: impl Fn(&mut Health)) {

@@ -11,8 +11,6 @@ use crate::wire::{self, Consumer, PartitionEvent, Producer};
 
 /// Records that may wait in one queue; a full queue leaves its partition unread.
 const QUEUE_RECORDS: usize = 2_000;
-/// Bytes that may wait in one queue before it counts as full; one more read adds at most 8 MiB.
-const QUEUE_BYTES: usize = 4 << 20;
 /// Records asked for in one read.
 const READ_RECORDS: usize = 1_000;
 /// How long the broker may take to tell the end of a partition.
@@ -24,6 +22,8 @@ pub(super) struct RunningTask {
     inputs: Vec<TopicPartition>,
     /// End offset of each input, as last seen.
     ends: Vec<Option<Offset>>,
+    /// Bytes that may wait in one queue before it counts as full; one more read adds what the client has fetched.
+    queue_bytes: usize,
     changelogs: Vec<(String, Option<TopicPartition>)>,
     progress: ProgressCell,
     metrics: TaskMetrics,
@@ -38,6 +38,7 @@ impl RunningTask {
         progress: ProgressCell,
         metrics: TaskMetrics,
         recipes: &Recipes,
+        queue_bytes: usize,
     ) -> Self {
         let id = task.id();
         let stores = &recipes.topology.sub_topologies()[id.subtopology as usize].stores;
@@ -45,6 +46,7 @@ impl RunningTask {
         Self {
             inputs: inputs.iter().map(|input| input.partition.clone()).collect(),
             ends: vec![None; inputs.len()],
+            queue_bytes,
             changelogs: stores
                 .iter()
                 .map(|store| (store.definition.name.clone(), store.changelog_topic.as_ref().map(changelog)))
@@ -61,7 +63,7 @@ impl RunningTask {
     pub(super) fn fetch(&mut self, consumer: &mut dyn Consumer, metrics: &Metrics) -> Result<(), wire::Error> {
         for (index, partition) in self.inputs.iter().enumerate() {
             let queue = &self.task.queues()[index];
-            if queue.len() >= QUEUE_RECORDS || queue.bytes() >= QUEUE_BYTES {
+            if queue.len() >= QUEUE_RECORDS || queue.bytes() >= self.queue_bytes {
                 continue;
             }
             let mut batch = self.task.spare_batch();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use thalweg_state::SharedMemory;
 
+use super::buffers::Share;
 use super::clock::Clock;
 use super::control::{Control, RunError};
 use super::events::{CHANNEL_CAPACITY, ControlEvent};
@@ -16,7 +17,9 @@ use super::publisher::{Publisher, instance};
 use super::restorer::Restorer;
 use super::state_directory::{StateDirectory, StateDirectoryError};
 use super::stream_thread::ThreadSetup;
+use super::topic_ids::{self, KnownTopics};
 use super::topics::{self, Topics, TopicsError};
+use super::watch::{Watch, Watching};
 use super::workers::{Worker, Workers};
 use crate::group::codec::{LATEST_VERSION, SubscriptionInfo};
 use crate::group::leader::{THREADS_TAG, TaskInputs, Tasks};
@@ -43,6 +46,8 @@ pub struct Options {
     pub commit: CommitPolicy,
     /// Memory that all stores of the process share, in bytes.
     pub state_memory_bytes: usize,
+    /// Memory for fetched records that wait to be processed or restored, in bytes.
+    pub input_buffer_max_bytes: usize,
     /// How tasks behave.
     pub task: TaskOptions,
     /// Copies of each internal topic's partitions; -1 is the broker's default.
@@ -134,6 +139,7 @@ impl Start {
     fn run(self, received: Receiver<ControlEvent>) -> Result<(), RunError> {
         let heartbeat = Heartbeat::new("control", CONTROL_STUCK_AFTER, Instant::now());
         let Some(topics) = self.prepare_topics(&heartbeat, &received)? else { return Ok(()) };
+        let _watching = self.watch(&topics)?;
         let client = |error: wire::Error| RunError::Client(error.to_string());
         let mut group =
             Group::start(self.clock.tick(), &self.options.coordinator, self.options.member.clone()).map_err(client)?;
@@ -175,6 +181,8 @@ impl Start {
         received: &Receiver<ControlEvent>,
     ) -> Result<Option<Topics>, RunError> {
         let mut backoff = Backoff::new(self.options.member.seed);
+        // The first answer may take as long as a request may, when nobody is there.
+        self.fault(Some("the cluster has not answered yet".to_owned()));
         loop {
             heartbeat.beat(Instant::now());
             let prepared = self.kafka.admin().map_err(TopicsError::from).and_then(|admin| {
@@ -184,8 +192,8 @@ impl Start {
             match prepared {
                 Ok(topics) => return Ok(Some(topics)),
                 Err(TopicsError::Wire(error)) if error.kind == ErrorKind::Retriable => {
-                    tracing::warn!(%error, "the cluster does not answer, trying again");
-                    self.fault(Some(format!("the cluster does not answer: {error}")));
+                    tracing::warn!(%error, "cannot prepare the topics yet, trying again");
+                    self.fault(Some(format!("the cluster cannot prepare the topics yet: {error}")));
                 }
                 Err(error) => return Err(RunError::Topics(error.to_string())),
             }
@@ -194,6 +202,19 @@ impl Start {
                 return Ok(None);
             }
         }
+    }
+
+    /// Refuses topics that the state directory was not built from, and watches from now on.
+    fn watch(&self, topics: &Topics) -> Result<Watching, RunError> {
+        let place = self.directory.place();
+        if let Some(mismatch) = topic_ids::mismatch(&self.directory.topic_ids(), &topics.ids) {
+            return Err(RunError::Topics(mismatch));
+        }
+        let kept = self.directory.keep_topic_ids(&topics.ids);
+        let place = kept.and(place).map_err(|error| RunError::StateDirectory(error.to_string()))?;
+        let topics = KnownTopics::new(topics.ids.clone());
+        let watch = Watch { kafka: Arc::clone(&self.kafka), place, topics, events: self.events.clone() };
+        watch.start().map_err(|error| RunError::Client(error.to_string()))
     }
 
     fn fault(&self, fault: Option<String>) {
@@ -225,6 +246,7 @@ impl Start {
         control: &Heartbeat,
     ) -> Result<(Workers, Vec<Heartbeat>), StartError> {
         let client_id = format!("{}-{}", self.recipes.topology.application_id(), self.directory.process_name());
+        let share = Share::of(self.options.input_buffer_max_bytes, partitions_read(&topics));
         let partitions = Arc::new(topics.partitions);
         let mut loops = vec![control.clone()];
         let mut threads = Vec::new();
@@ -241,6 +263,7 @@ impl Start {
                 partitions: Arc::clone(&partitions),
                 options: self.options.task.clone(),
                 policy: self.options.commit,
+                share,
                 offsets: group.offsets(),
                 lost: Arc::default(),
                 metrics: Arc::clone(&self.metrics),
@@ -251,7 +274,7 @@ impl Start {
             };
             threads.push(Worker::start(setup, sender)?);
         }
-        let consumer = self.kafka.consumer(&format!("{client_id}-restore-consumer"))?;
+        let consumer = self.kafka.bounded_consumer(&format!("{client_id}-restore-consumer"), share.prefetch)?;
         let (restorer, commands) = bounded(CHANNEL_CAPACITY);
         let restorer_join = Workers::start_restorer(
             Restorer::new(consumer, Arc::clone(&self.memory), commands, self.events.clone()),
@@ -275,6 +298,12 @@ fn tasks(topics: &Topics) -> Tasks {
         partitions: task.inputs.clone(),
     };
     topics.plan.tasks.iter().map(|task| (task.id, inputs(task))).collect()
+}
+
+/// How many partitions a process reads that has all tasks: inputs, and changelogs while they are restored.
+fn partitions_read(topics: &Topics) -> usize {
+    let of_task = |task: &crate::topology::TaskPlan| task.inputs.len() + task.changelogs.iter().flatten().count();
+    topics.plan.tasks.iter().map(of_task).sum()
 }
 
 /// What HTTP may know of a topology before its partition counts are known.

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use thalweg_state::ErrorKind;
 
+use super::buffers::Share;
 use super::clock::Clock;
 use super::commit::{self, CommitFailure};
+use super::control::RunError;
 use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
 use super::running_task::RunningTask;
 use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_due};
@@ -41,6 +43,8 @@ pub(super) struct ThreadSetup {
     pub(super) partitions: Arc<BTreeMap<String, i32>>,
     pub(super) options: TaskOptions,
     pub(super) policy: CommitPolicy,
+    /// What may wait of each partition.
+    pub(super) share: Share,
     pub(super) offsets: OffsetsClient,
     /// Set before a release without a commit is sent: a commit that waits to be repeated is pointless then.
     pub(super) lost: Arc<AtomicBool>,
@@ -89,7 +93,7 @@ impl From<wire::Error> for ThreadError {
 
 impl StreamThread {
     pub(super) fn new(setup: ThreadSetup) -> Result<Self, wire::Error> {
-        let consumer = setup.kafka.consumer(&format!("{}-consumer", setup.name))?;
+        let consumer = setup.kafka.bounded_consumer(&format!("{}-consumer", setup.name), setup.share.prefetch)?;
         let producer = setup.kafka.producer(&format!("{}-producer", setup.name))?;
         let (last_commit, last_publish) = (setup.clock.tick(), Instant::now());
         Ok(Self { setup, consumer, producer, tasks: BTreeMap::new(), last_commit, last_publish })
@@ -147,7 +151,7 @@ impl StreamThread {
         let now = setup.clock.wall_ms();
         let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
         let metrics = setup.metrics.task(id);
-        let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes);
+        let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes, setup.share.queue_bytes);
         running.publish(&setup.name);
         self.tasks.insert(id, running);
         self.share_caches();
@@ -233,7 +237,7 @@ impl StreamThread {
             self.commit()?;
         }
         if self.last_publish.elapsed() >= PUBLISH_EVERY {
-            self.publish();
+            self.publish()?;
         }
         if records == 0 {
             self.consumer.wait(IDLE_WAIT);
@@ -241,12 +245,16 @@ impl StreamThread {
         Ok(())
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self) -> Result<(), ThreadError> {
         self.last_publish = Instant::now();
-        for running in self.tasks.values_mut() {
+        for (id, running) in &mut self.tasks {
+            if let Some(damage) = running.task.state().damage() {
+                return Err(ThreadError::Task(*id, Fault::Store(damage.clone())));
+            }
             running.refresh_ends(&mut *self.consumer);
             running.publish(&self.setup.name);
         }
+        Ok(())
     }
 
     fn commit_is_due(&self) -> bool {
@@ -276,14 +284,12 @@ impl StreamThread {
     fn recover(&mut self, error: ThreadError) -> Result<(), String> {
         let all: BTreeSet<TaskId> = self.tasks.keys().copied().collect();
         match error {
-            ThreadError::Task(id, Fault::Store(error)) if error.kind == ErrorKind::Corrupt => {
-                tracing::error!(task = %id, %error, "a store cannot be trusted");
+            ThreadError::Task(id, Fault::Store(error)) => {
                 // The producer may hold records of this task and of others: all start again from their commits.
                 self.retire_producer()?;
-                self.hand_back(&BTreeSet::from([id]), ReleaseCause::Wipe { reason: error.to_string() });
-                let others = self.tasks.keys().copied().collect();
-                self.hand_back(&others, ReleaseCause::Reopen { reason: error.to_string() });
+                self.store_failed(id, error);
             }
+            ThreadError::Commit(CommitFailure { store: Some((id, error)), .. }) => self.store_failed(id, error),
             ThreadError::Task(id, fault) if fault.is_retriable() => {
                 tracing::warn!(task = %id, error = %fault, "starting again from the last commit");
                 self.retire_producer()?;
@@ -304,6 +310,22 @@ impl StreamThread {
             }
         }
         Ok(())
+    }
+
+    /// A store that cannot be trusted is rebuilt. A disk that refuses is a person's business: opening the task again
+    /// would meet it again.
+    fn store_failed(&mut self, task: TaskId, error: thalweg_state::Error) {
+        tracing::error!(%task, %error, "a store failed");
+        let reason = error.to_string();
+        if error.kind == ErrorKind::Corrupt {
+            self.hand_back(&BTreeSet::from([task]), ReleaseCause::Wipe { reason: reason.clone() });
+        }
+        let others = self.tasks.keys().copied().collect();
+        self.hand_back(&others, ReleaseCause::Reopen { reason });
+        if error.kind == ErrorKind::Io {
+            // Control ends last; when it is gone nobody waits for the answer.
+            let _ = self.setup.events.send(ControlEvent::Failed(RunError::Store { task, error }));
+        }
     }
 
     fn retire_producer(&mut self) -> Result<(), String> {

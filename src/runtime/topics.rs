@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::topic_ids::TopicIds;
 use crate::task::Recipes;
 use crate::topology::{ExistingTopic, InternalTopic, NodeKind, PartitionPlan, TopologyError, verify};
 use crate::wire::{self, Admin, NewTopic};
@@ -30,6 +31,8 @@ pub(super) struct Topics {
     pub(super) plan: PartitionPlan,
     /// Partition count of every topic that the application writes.
     pub(super) partitions: BTreeMap<String, i32>,
+    /// Ids of the topics whose offsets are kept: those that are read, and changelogs. Empty where the broker has none.
+    pub(super) ids: TopicIds,
 }
 
 /// Checks source and sink topics, creates or verifies internal topics and the dead letter topic.
@@ -40,6 +43,7 @@ pub(super) fn prepare(
     replication_factor: i32,
 ) -> Result<Topics, TopicsError> {
     let (sources, sinks) = external_topics(recipes);
+    let mut read = sources.clone();
     let mut wanted: Vec<String> = sources.iter().chain(&sinks).cloned().collect();
     wanted.extend(dead_letter_topic.map(str::to_owned));
     wanted.sort_unstable();
@@ -58,7 +62,23 @@ pub(super) fn prepare(
         admin.create(&[topic])?;
         partitions.insert(name.to_owned(), 1);
     }
-    Ok(Topics { plan, partitions })
+    read.extend(plan.internal_topics.iter().map(|topic| topic.name.clone()));
+    Ok(Topics { ids: ids(admin, read)?, plan, partitions })
+}
+
+fn ids(admin: &dyn Admin, mut topics: Vec<String>) -> Result<TopicIds, wire::Error> {
+    topics.sort_unstable();
+    topics.dedup();
+    let ids = admin.ids(&topics)?.unwrap_or_default();
+    match topics.iter().find(|topic| !ids.is_empty() && !ids.contains_key(*topic)) {
+        None => Ok(ids),
+        // Just created, and not everywhere yet.
+        Some(topic) => Err(wire::Error {
+            kind: wire::ErrorKind::Retriable,
+            context: format!("asking the id of topic {topic}"),
+            reason: "the broker does not know it yet".to_owned(),
+        }),
+    }
 }
 
 /// Names of the source topics and of the sink topics that are not the application's own.

@@ -9,11 +9,12 @@
 //! - a rebalance of a running group takes the session timeout less a second, even when all members have rejoined, and
 //!   offsets committed during it are refused.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::rdkafka::{KafkaClients, MockCluster, Settings};
-use super::{Admin, Consumer, Error, ErrorKind, Kafka, NewTopic, Producer, TopicDescription};
+use super::{Admin, Consumer, Error, ErrorKind, Kafka, NewTopic, Prefetch, Producer, TopicDescription};
 
 /// A running embedded broker; it stops when the last clone and the last [`Admin`] made from it are dropped.
 #[derive(Clone)]
@@ -72,6 +73,10 @@ impl Kafka for EmbeddedBroker {
         self.clients.consumer(client_id)
     }
 
+    fn bounded_consumer(&self, client_id: &str, prefetch: Prefetch) -> Result<Box<dyn Consumer>, Error> {
+        self.clients.bounded_consumer(client_id, prefetch)
+    }
+
     fn producer(&self, client_id: &str) -> Result<Box<dyn Producer>, Error> {
         self.clients.producer(client_id)
     }
@@ -100,12 +105,15 @@ impl Admin for EmbeddedAdmin {
     fn config(&self, _topic: &str) -> Result<Option<Vec<(String, String)>>, Error> {
         Ok(None)
     }
+
+    fn ids(&self, _topics: &[String]) -> Result<Option<BTreeMap<String, String>>, Error> {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -10,6 +10,7 @@ pub mod coordinator;
 mod embedded;
 mod rdkafka;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use embedded::EmbeddedBroker;
@@ -146,12 +147,30 @@ pub trait Admin: Send + Sync {
 
     /// The effective configuration of an existing topic; `None` where the broker cannot tell (embedded broker).
     fn config(&self, topic: &str) -> Result<Option<Vec<(String, String)>>, Error>;
+
+    /// The id that each of `topics` got when it was created (KIP-516); one that does not exist is absent. `None` where
+    /// the broker cannot tell (embedded broker).
+    fn ids(&self, topics: &[String]) -> Result<Option<BTreeMap<String, String>>, Error>;
+}
+
+/// How far a consumer fetches ahead of its reader, in each of its partitions. What the user sets for a client wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefetch {
+    /// Nothing more is fetched while this many bytes wait.
+    pub bytes: usize,
+    /// Nothing more is fetched while this many records wait.
+    pub records: usize,
+    /// Bytes of one fetch, on top of what waits; a larger batch of the broker comes whole.
+    pub fetch_bytes: usize,
 }
 
 /// Makes clients for one cluster.
 pub trait Kafka: Send + Sync {
     /// A consumer for records of source and repartition topics, or for changelogs.
     fn consumer(&self, client_id: &str) -> Result<Box<dyn Consumer>, Error>;
+
+    /// A consumer as [`Kafka::consumer`] that fetches ahead no further than `prefetch` says.
+    fn bounded_consumer(&self, client_id: &str, prefetch: Prefetch) -> Result<Box<dyn Consumer>, Error>;
 
     /// An idempotent producer.
     fn producer(&self, client_id: &str) -> Result<Box<dyn Producer>, Error>;

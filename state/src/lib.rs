@@ -9,6 +9,7 @@
 
 mod cache;
 mod error;
+pub mod fault_point;
 pub mod layout;
 mod memory;
 mod overlay;

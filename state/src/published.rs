@@ -6,14 +6,14 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rustc_hash::FxHashMap;
 
 use crate::memory::MemoryStore;
 use crate::rocks::{Engine, Pin};
 use crate::store::{KeyRange, Reader, Snapshot, StoreIndex, Visit};
-use crate::{Error, Position};
+use crate::{Error, ErrorKind, Position};
 
 /// Where the writer leaves versions and readers find them.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Publication {
     /// Told when a call has let go of its pin while closing.
     left: Condvar,
     closing: AtomicBool,
+    /// The first error of a reader that says that the rows cannot be trusted: its writer may never read them.
+    damage: OnceLock<Error>,
 }
 
 /// Pins live here alone, so that closing can drop them while views still exist. Each reader's call borrows one.
@@ -87,6 +89,21 @@ impl Publication {
         }
         drop(shelf);
         drop((newest, engine));
+    }
+
+    /// What a reader found that makes the rows untrustworthy.
+    pub(crate) fn damage(&self) -> Option<&Error> {
+        self.damage.get()
+    }
+
+    /// Keeps the first error of a reader that says so.
+    fn note<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &read
+            && error.kind == ErrorKind::Corrupt
+        {
+            self.damage.get_or_init(|| error.clone());
+        }
+        read
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -160,7 +177,10 @@ impl Snapshot for View<'_> {
                 self.publication.closed()?;
                 Ok(memory.get(key).map(visit).is_some())
             }
-            None => self.publication.borrow(self.version.number)?.get(store, key, visit),
+            None => {
+                let pin = self.publication.borrow(self.version.number)?;
+                self.publication.note(pin.get(store, key, visit))
+            }
         }
     }
 
@@ -173,7 +193,10 @@ impl Snapshot for View<'_> {
         };
         match &self.version.memory[store] {
             Some(memory) => memory.scan(range, &mut visit_open),
-            None => self.publication.borrow(self.version.number)?.scan(store, range, &mut visit_open)?,
+            None => {
+                let pin = self.publication.borrow(self.version.number)?;
+                self.publication.note(pin.scan(store, range, &mut visit_open))?;
+            }
         }
         interrupted
     }

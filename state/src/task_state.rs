@@ -13,7 +13,7 @@ use crate::overlay::Overlay;
 use crate::published::Publication;
 use crate::rocks::{self, Database, Engine, SharedMemory};
 use crate::store::{Backend, Change, KeyRange, SharedReader, StoreIndex, StoreSpec, Visit};
-use crate::{Error, Position};
+use crate::{Error, Position, fault_point};
 
 /// An opened state.
 #[derive(Debug)]
@@ -130,6 +130,7 @@ impl TaskState {
         }
         let written = self.write_overlay(position);
         self.poison_on_error(written)?;
+        fault_point::reach("state: written, not published");
         for Store { overlay, memory } in &mut self.stores {
             if let Some(memory) = memory {
                 everything(overlay).for_each(|(key, value)| memory.put(key, value, &mut self.scratch));
@@ -167,6 +168,11 @@ impl TaskState {
     /// A reader for other threads. It outlives the state and answers `Closed` then.
     pub fn reader(&self) -> SharedReader {
         Arc::clone(&self.publication) as SharedReader
+    }
+
+    /// What a reader on another thread found that makes the state untrustworthy, if anything: its rows must be rebuilt.
+    pub fn damage(&self) -> Option<&Error> {
+        self.publication.damage()
     }
 
     /// Makes everything applied durable, all stores as of the same apply. Poisons on an error.

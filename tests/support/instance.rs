@@ -25,6 +25,11 @@ impl Instance {
         fs::write(&file, config).expect("the configuration can be written");
         let args = ["serve".as_ref(), "--config".as_ref(), file.as_os_str()];
         let program = Program::new(name, binary(), args, &dir.join(format!("{name}.log")));
+        Self::run(program, http_port)
+    }
+
+    /// Starts `program`, an application that serves HTTP on `http_port` of the loopback interface.
+    pub fn run(program: Program, http_port: u16) -> Self {
         let child = Child::spawn(program).expect("the application starts");
         Self { child, url: format!("http://127.0.0.1:{http_port}") }
     }

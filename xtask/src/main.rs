@@ -36,6 +36,9 @@ enum Task {
     /// Build everything and run all tests, against real Kafka and a real schema registry
     #[command(disable_help_flag = true)]
     Test {
+        /// Run the long tests too, which take minutes each; comes before other arguments
+        #[arg(long)]
+        long: bool,
         /// Arguments of `cargo test`: a part of a test's name, --test NAME, -- --nocapture
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -69,7 +72,7 @@ fn main() -> ExitCode {
     let run = Run::new(root());
     let outcome = match arguments.task {
         Task::Demo { arguments } => demo(&run, &arguments),
-        Task::Test { arguments } => test(&run, &arguments),
+        Task::Test { long, arguments } => test(&run, &test_arguments(arguments, long)),
         Task::Bench { arguments } => bench::bench(&run, &arguments),
         Task::Ci => ci(&run),
         Task::Tidy => tidy(&run),
@@ -102,6 +105,17 @@ fn test(run: &Run, arguments: &[OsString]) -> Result<(), Stop> {
     let mut cargo = run.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     cargo.args(arguments);
     run.step("test", cargo)
+}
+
+/// The arguments of `cargo test`; the long tests are those that the harness ignores otherwise.
+fn test_arguments(mut arguments: Vec<OsString>, long: bool) -> Vec<OsString> {
+    if long {
+        if !arguments.iter().any(|argument| argument == "--") {
+            arguments.push("--".into());
+        }
+        arguments.push("--include-ignored".into());
+    }
+    arguments
 }
 
 /// Cheap checks first; clippy, docs and tests share the output of the native builds.
@@ -145,4 +159,26 @@ fn root() -> PathBuf {
     let mut root = PathBuf::from(package);
     root.pop();
     root
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[track_caller]
+    fn check(command: &str, expected: &str) {
+        let arguments = Arguments::parse_from(["xtask", "test"].into_iter().chain(command.split_whitespace()));
+        let Task::Test { long, arguments } = arguments.task else { panic!("{command}: another task") };
+        let expected: Vec<OsString> = expected.split_whitespace().map(OsString::from).collect();
+        assert_eq!(test_arguments(arguments, long), expected, "{command}");
+    }
+
+    #[test]
+    fn long_tests_are_included_on_demand() {
+        check("", "");
+        check("--test faults", "--test faults");
+        check("--long", "-- --include-ignored");
+        check("--long --test faults a_name", "--test faults a_name -- --include-ignored");
+        check("--long --test faults -- --nocapture", "--test faults -- --nocapture --include-ignored");
+    }
 }

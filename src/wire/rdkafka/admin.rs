@@ -3,11 +3,12 @@
 //! Calls are rare (start, a new sub-topology), and a client that idles between them would hold a connection and
 //! collect events that nobody serves.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{error, with_text};
-use super::native::{Client, ClientType, Code, Failure, create_topics, describe_config, partition_count};
+use super::native::{Client, ClientType, Code, Failure, create_topics, describe_config, partition_count, topic_ids};
 use super::{Settings, client};
 use crate::wire::{Admin, Error, NewTopic, TopicDescription};
 
@@ -68,5 +69,20 @@ impl Admin for RdAdmin {
         describe_config(&self.client()?, topic, TIMEOUT)
             .map(Some)
             .map_err(|failure| refused(failure, format!("describing the configuration of topic {topic}")))
+    }
+
+    fn ids(&self, topics: &[String]) -> Result<Option<BTreeMap<String, String>>, Error> {
+        let failed = |failure| refused(failure, "asking the ids of topics".to_owned());
+        let mut ids = BTreeMap::new();
+        for (name, id) in topic_ids(&self.client()?, topics, TIMEOUT).map_err(failed)? {
+            match id {
+                Ok(id) => {
+                    ids.insert(name, id);
+                }
+                Err(failure) if failure.code == Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => {}
+                Err(failure) => return Err(refused(failure, format!("asking the id of topic {name}"))),
+            }
+        }
+        Ok(Some(ids))
     }
 }

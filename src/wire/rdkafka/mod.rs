@@ -17,7 +17,7 @@ pub use settings::{ForbiddenSetting, SettingError, Settings, Table, check_settin
 
 pub(super) use native::MockCluster;
 
-use crate::wire::{Admin, Consumer, Error, ErrorKind, Kafka, Producer};
+use crate::wire::{Admin, Consumer, Error, ErrorKind, Kafka, Prefetch, Producer};
 use admin::RdAdmin;
 use consumer::RdConsumer;
 use native::{Client, ClientType};
@@ -40,6 +40,12 @@ impl KafkaClients {
 impl Kafka for KafkaClients {
     fn consumer(&self, client_id: &str) -> Result<Box<dyn Consumer>, Error> {
         let client = client(&self.settings, ClientType::Consumer, client_id)?;
+        Ok(Box::new(RdConsumer::new(client, client_id)))
+    }
+
+    fn bounded_consumer(&self, client_id: &str, prefetch: Prefetch) -> Result<Box<dyn Consumer>, Error> {
+        let settings = settings::bounded(&self.settings, prefetch);
+        let client = client(&settings, ClientType::Consumer, client_id)?;
         Ok(Box::new(RdConsumer::new(client, client_id)))
     }
 

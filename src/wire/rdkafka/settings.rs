@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::native::{ClientType, Conf, SetError};
+use crate::wire::Prefetch;
 
 /// What the clients of one cluster are made of; keys are librdkafka's names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -219,6 +220,22 @@ pub(super) fn conf(settings: &Settings, client_type: ClientType, client_id: &str
     Ok(conf)
 }
 
+/// The settings of a consumer that fetches ahead no further than `prefetch`, unless the user says how far.
+pub(super) fn bounded(settings: &Settings, prefetch: Prefetch) -> Settings {
+    let bounds = [
+        ("queued.max.messages.kbytes", prefetch.bytes.div_ceil(1 << 10)),
+        ("queued.min.messages", prefetch.records),
+        ("fetch.message.max.bytes", prefetch.fetch_bytes),
+    ];
+    let mut bounded = settings.clone();
+    for (key, bound) in bounds {
+        if !settings.common.contains_key(key) {
+            bounded.consumer.entry(key.to_owned()).or_insert_with(|| bound.max(1).to_string());
+        }
+    }
+    bounded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +288,17 @@ mod tests {
             producer: map(&[("acks", "-1"), ("linger.ms", "20"), ("compression.type", "lz4")]),
         };
         assert_eq!(keys(&settings), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_bounded_consumer_fetches_no_further_unless_the_user_says_so() {
+        let prefetch = Prefetch { bytes: 100_000, records: 50, fetch_bytes: 30_000 };
+        let settings = Settings { consumer: map(&[("queued.min.messages", "7")]), ..Settings::default() };
+        let bounded = bounded(&settings, prefetch);
+        let value = |key| conf(&bounded, ClientType::Consumer, "me").ok().and_then(|conf| conf.get(key));
+        assert_eq!(value("queued.max.messages.kbytes").as_deref(), Some("98"));
+        assert_eq!(value("queued.min.messages").as_deref(), Some("7"));
+        assert_eq!(value("fetch.message.max.bytes").as_deref(), Some("30000"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An open database: reads, the one atomic write, flush.
 
+use std::fs;
 use std::ops::Bound;
 
 use rocksdb::{
@@ -98,14 +99,31 @@ impl Engine {
     /// families, so nothing is written after one.
     fn check_background(&self) -> Result<(), Error> {
         match self.db.property_int_value(rocksdb::properties::BACKGROUND_ERRORS) {
-            Ok(Some(errors)) if errors > 0 => Err(Error {
-                kind: ErrorKind::Io,
-                context: format!("flush or compact {}", self.db.path().display()),
-                reason: format!("{errors} errors in the background; the file LOG there names them"),
-            }),
+            Ok(Some(errors)) if errors > 0 => Err(self.background_error(errors)),
             Ok(_) => Ok(()),
             Err(error) => Err(self.failed("ask", &error)),
         }
+    }
+
+    /// What stopped the engine in the background: it refuses even a write of nothing with that error. Not all errors stop
+    /// it; those are told by number only.
+    fn background_error(&self, errors: u64) -> Error {
+        let doing = "flush or compact";
+        match self.db.write_opt(WriteBatch::default(), &self.writing) {
+            Err(error) => self.failed(doing, &error),
+            Ok(()) => Error {
+                kind: ErrorKind::Io,
+                context: format!("{doing} {}", self.db.path().display()),
+                reason: self.logged_error().unwrap_or_else(|| format!("{errors} errors in the background")),
+            },
+        }
+    }
+
+    /// The newest error in the engine's own log. Errors that do not stop it, such as a full disk during a compaction, are
+    /// told nowhere else.
+    fn logged_error(&self) -> Option<String> {
+        let log = fs::read_to_string(self.db.path().join("LOG")).ok()?;
+        log.lines().rev().find_map(|line| Some(line.split_once("error: ")?.1.to_owned()))
     }
 
     /// Roughly how many rows `store` has; overwrites not yet merged count twice.

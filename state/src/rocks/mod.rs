@@ -6,6 +6,7 @@
 
 mod engine;
 mod errors;
+mod manifest;
 mod meta;
 mod open;
 mod options;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Options};
 
 use super::engine::Engine;
-use super::errors;
 use super::meta::Meta;
 use super::options::SharedMemory;
+use super::{errors, manifest};
 use crate::{Backend, Error, ErrorKind, Position, StoreSpec};
 
 fn database_path(directory: &Path) -> PathBuf {
@@ -53,6 +53,7 @@ pub(crate) fn open(
 /// changing right now is `Locked`, never `Corrupt`.
 fn try_open(path: &Path, stores: &[StoreSpec], memory: &SharedMemory) -> Result<Database, Error> {
     fs::create_dir_all(path).map_err(|error| errors::io_failed("create", path, &error))?;
+    manifest::verify(path)?;
     let families: Vec<_> = stores.iter().map(column_family).collect();
     let descriptors = families
         .iter()

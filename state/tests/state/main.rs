@@ -4,6 +4,7 @@
 mod allocation;
 mod conformance;
 mod crash;
+mod damage;
 mod fixture;
 mod model;
 mod readers;

@@ -52,7 +52,7 @@ fn a_corrupt_manifest_wipes() {
     let mut bytes = fs::read(&manifest).unwrap();
     bytes[10] ^= 0x40;
     fs::write(&manifest, bytes).unwrap();
-    check_wiped(directory.path(), &stores(), "Corruption");
+    check_wiped(directory.path(), &stores(), "checksum mismatch at byte");
 }
 
 #[test]

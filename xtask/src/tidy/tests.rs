@@ -153,6 +153,7 @@ fn leftovers_and_places_of_one_machine_are_found() {
 #[test]
 fn tests_run_and_exceptions_have_reasons() {
     assert_eq!(broken(&[("tests/a.rs", "#[test]\n#[ignore = \"slow\"]\nfn a() {}\n")]), ["tests/a.rs:2 ignored test"]);
+    kept(&[("tests/a.rs", "#[test]\n#[ignore = \"long: 5 M records\"]\nfn a() {}\n")]);
     kept(&[(
         "src/a/b.rs",
         "#[allow(x, reason = \"y\")]\nfn f() { g().expect(\"z\") }\n#[expect(\n    x,\n    reason = \"y\"\n)]\nfn h() {}\n",

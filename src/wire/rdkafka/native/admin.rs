@@ -121,6 +121,40 @@ pub(in crate::wire::rdkafka) fn describe_config(
     Ok(settings)
 }
 
+/// The id of each topic, as text.
+pub(in crate::wire::rdkafka) fn topic_ids(
+    client: &Client,
+    topics: &[String],
+    timeout: Duration,
+) -> Result<PerTopic<String>, Failure> {
+    let names: Vec<_> = topics.iter().map(|topic| c_string(topic)).collect();
+    let mut names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+    let request = Request::new(client, c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout);
+    // SAFETY: the names live over the call that copies them; collection, options and queue over the one that copies those.
+    unsafe {
+        let collection = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
+        c::rd_kafka_DescribeTopics(client.raw(), collection, request.options, request.queue);
+        c::rd_kafka_TopicCollection_destroy(collection);
+    }
+    let answer = request.answer()?;
+    // SAFETY: the event is alive and of this kind (`Answer`), everything read belongs to it.
+    let ids = unsafe {
+        let result = c::rd_kafka_event_DescribeTopics_result(answer.event);
+        elements(|n| c::rd_kafka_DescribeTopics_result_topics(result, n))
+            .iter()
+            .map(|&topic| {
+                let error = c::rd_kafka_TopicDescription_error(topic);
+                let id = match if error.is_null() { OK } else { c::rd_kafka_error_code(error) } {
+                    OK => Ok(copied(c::rd_kafka_Uuid_base64str(c::rd_kafka_TopicDescription_topic_id(topic)))),
+                    code => Err(Failure { code, text: copied(c::rd_kafka_error_string(error)) }),
+                };
+                (copied(c::rd_kafka_TopicDescription_name(topic)), id)
+            })
+            .collect()
+    };
+    Ok(ids)
+}
+
 /// Topics to create, freed together.
 struct NewTopics(Vec<*mut c::rd_kafka_NewTopic_t>);
 

@@ -13,7 +13,7 @@ mod mock;
 mod queue;
 mod topic;
 
-pub(super) use admin::{Failure, create_topics, describe_config, partition_count};
+pub(super) use admin::{Failure, create_topics, describe_config, partition_count, topic_ids};
 pub(super) use client::{Client, ClientType};
 pub(super) use conf::{Conf, SetError};
 pub(super) use message::{Message, Messages};
