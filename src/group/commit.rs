@@ -6,7 +6,8 @@
 //! Driven by a stream thread: drain [`Commit::poll`], do the action, report it through [`Commit::handle`], and sleep no
 //! longer than [`Commit::deadline`]. A machine serves one commit.
 
-use super::{Backoff, Tick};
+use super::member::{self, Api, Reaction, reaction};
+use super::{Backoff, ErrorCode, Tick};
 use crate::types::{Offset, TaskId, TopicPartition};
 
 /// A position to commit.
@@ -42,6 +43,24 @@ pub enum Refusal {
     Fenced,
     /// Trying again is useless.
     Fatal,
+}
+
+impl Refusal {
+    /// How a commit of offsets goes on after `code`. A stale generation is retriable, because it moves on whenever the
+    /// group rebalances; when the tasks are really lost, the member says so (`Order::LoseAll`) and the runtime ends the
+    /// commit.
+    pub fn of_offsets(code: ErrorCode) -> Self {
+        if [ErrorCode::OFFSET_METADATA_TOO_LARGE, ErrorCode::INVALID_COMMIT_OFFSET_SIZE].contains(&code) {
+            return Self::Fatal;
+        }
+        match reaction(Api::OffsetCommit, &member::Refusal::Code(code)) {
+            Reaction::ResetIdentity | Reaction::Fenced => Self::Fenced,
+            Reaction::Fatal(_) => Self::Fatal,
+            Reaction::Retry | Reaction::Rejoin | Reaction::FindCoordinator | Reaction::ResetGeneration => {
+                Self::Retriable
+            }
+        }
+    }
 }
 
 /// What happened to the last action.

@@ -12,6 +12,7 @@ mod placement;
 mod progress;
 mod publisher;
 mod restorer;
+mod retries;
 mod running_task;
 mod start;
 mod state_directory;
@@ -21,7 +22,9 @@ mod workers;
 
 use std::time::Duration;
 
+pub use clock::WallClock;
 pub use control::RunError;
+pub use events::Stuck;
 pub use start::{Options, Runtime, StartError, describe_for_readers};
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicsError;

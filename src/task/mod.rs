@@ -33,7 +33,7 @@ pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
-use crate::types::{Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
+use crate::types::{Now, Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
 
 /// How every task of an application behaves.
@@ -119,10 +119,10 @@ impl Task {
         inputs: &[Input],
         partitions: &BTreeMap<String, i32>,
         options: &TaskOptions,
-        now: Timestamp,
+        now: impl Into<Now>,
     ) -> Self {
         let sub_topology = &recipes.topology.sub_topologies()[id.subtopology as usize];
-        let mut cx = Cx::new(state, now);
+        let mut cx = Cx::new(state, now.into());
         let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, &mut cx);
         let mut entries = Vec::new();
         let mut by_node = BTreeMap::new();
@@ -201,8 +201,10 @@ impl Task {
     ///
     /// Stops early when no record may be taken. A fault other than an undecodable record under a policy is returned:
     /// then nothing since the last commit may be kept.
-    pub fn process(&mut self, budget: usize, now: Timestamp) -> Result<Progress, Fault> {
-        self.cx.wall_clock = now;
+    pub fn process(&mut self, budget: usize, now: impl Into<Now>) -> Result<Progress, Fault> {
+        self.cx.now = now.into();
+        // Waits do not follow a wall clock that is set.
+        let now = self.cx.now.steady;
         for records in 0..budget {
             match self.choose(now) {
                 Choice::Take(index) => {
@@ -271,20 +273,23 @@ impl Task {
         Ok(true)
     }
 
-    /// Runs the wall-clock schedules that are due.
-    pub fn punctuate(&mut self, now: Timestamp) -> Result<(), Fault> {
-        self.cx.wall_clock = now;
+    /// Runs the wall-clock schedules that are due; their intervals do not follow a wall clock that is set.
+    pub fn punctuate(&mut self, now: impl Into<Now>) -> Result<(), Fault> {
+        self.cx.now = now.into();
         self.punctuate_due(PunctuationType::WallClockTime)
     }
 
     fn punctuate_due(&mut self, kind: PunctuationType) -> Result<(), Fault> {
         let now = match kind {
             PunctuationType::StreamTime => self.cx.stream_time,
-            PunctuationType::WallClockTime => Some(self.cx.wall_clock),
+            PunctuationType::WallClockTime => Some(self.cx.now.steady),
         };
         let Some(now) = now else { return Ok(()) };
         while self.cx.schedules.is_due(kind, now) {
-            let Some(due) = self.cx.schedules.due(kind, now) else { break };
+            let Some(mut due) = self.cx.schedules.due(kind, now) else { break };
+            if kind == PunctuationType::WallClockTime {
+                due.timestamp = self.cx.now.wall;
+            }
             self.cx.input = None;
             self.cx.headers.clear();
             self.processors[due.node].borrow_mut().punctuate(due, &mut self.cx)?;
