@@ -33,7 +33,7 @@
 
 mod branch;
 mod builder;
-mod changed;
+pub(crate) mod changed;
 mod grouped_stream;
 mod grouped_table;
 mod operators;

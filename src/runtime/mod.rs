@@ -31,3 +31,6 @@ pub use topics::TopicsError;
 
 /// How long a client may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod clock_steps;

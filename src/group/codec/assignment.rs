@@ -186,8 +186,9 @@ fn read_hosts(
 
 /// Java's modified UTF-8 with a 16-bit length; equal to UTF-8 for topic and host names, which are ASCII.
 fn utf<'a>(from: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
-    let length = from.u16()?;
-    from.utf8(length.into())
+    // Longer than any name of a topic or host; the rest of the protocol has signed lengths.
+    let length = i16::try_from(from.u16()?).map_err(|_| from.error("name over 32 KiB"))?;
+    from.utf8(length.unsigned_abs().into())
 }
 
 #[cfg(test)]
