@@ -22,7 +22,8 @@ pub fn configuration(data: &[u8]) {
 
 fn pairs(text: &str) -> Vec<(String, String)> {
     let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    text.lines().filter_map(pair).collect()
+    // Neither a variable nor a flag has an empty name.
+    text.lines().filter_map(pair).filter(|(name, _)| !name.is_empty()).collect()
 }
 
 /// Every effective value, given as a flag, is the same effective value.

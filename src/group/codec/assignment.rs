@@ -238,6 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_could_not_be_written_again_is_refused() {
+        let with_name = |length: u16| {
+            let mut bytes = vec![0, 0, 0, 11, 0, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(vec![b'a'; length.into()]);
+            bytes.extend([0; 20]);
+            AssignmentInfo::decode(&bytes)
+        };
+        assert!(with_name(32_767).is_ok());
+        assert_eq!(with_name(32_768).map_err(|error| error.what), Err("name over 32 KiB"));
+    }
+
+    #[test]
     fn an_endpoint_reads_back_what_it_prints() {
         for text in ["host:1", "::1:8080"] {
             assert_eq!(Endpoint::parse(text).unwrap().to_string(), text);

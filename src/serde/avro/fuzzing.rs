@@ -124,4 +124,16 @@ pub(crate) mod seeds {
         older.push(0);
         vec![ours, nested, older]
     }
+
+    #[test]
+    fn each_is_read_by_its_schema_and_by_no_other() {
+        let read = |id: u32, datum: &[u8]| {
+            let mut bytes = Vec::new();
+            super::frame::put_header(id, &mut bytes);
+            bytes.extend_from_slice(datum);
+            super::Deserializer::deserialize(super::serde(), "t", Some(&bytes)).is_ok()
+        };
+        let readers: Vec<[bool; 3]> = avro().iter().map(|datum| [0, 1, 2].map(|id| read(id, datum))).collect();
+        assert_eq!(readers, [[true, false, false], [true, false, false], [false, true, false]]);
+    }
 }
