@@ -33,7 +33,7 @@ const BYTES_PER_BYTE_MAX: u64 = 256;
 struct Target {
     name: &'static str,
     check: fn(&[u8]),
-    /// Good inputs, the first files of the corpus.
+    /// Good inputs and some at an edge, the first files of the corpus.
     seeds: Vec<Vec<u8>>,
 }
 
@@ -106,7 +106,17 @@ fn avro_keeps_its_promises() {
 
 #[test]
 fn values_of_changelogs_keep_their_promises() {
-    let seeds: [&[u8]; 5] = [b"\0\0\x01\x80\0\0\0\0value", b"ab\0", b"abc\x01", b"\x06abcx\x02", b"\x06abcx\x01\x05"];
+    let seeds: [&[u8]; 8] = [
+        b"\0\0\x01\x80\0\0\0\0value",
+        b"ab\0",
+        b"abc\x01",
+        b"\x06abcx\x02",
+        b"\x06abcx\x01\x05",
+        // Lengths of the new value: beyond the end, negative, without an end.
+        b"\x7eab\x02",
+        b"\x01ab\x02",
+        b"\xff\xff\xff\xff\xff\xff\x02",
+    ];
     check(&Target { name: "changelog", check: super::changelog, seeds: seeds.map(<[u8]>::to_vec).to_vec() });
 }
 
