@@ -231,6 +231,8 @@ fn the_member_hears_of_a_refused_commit_before_its_tasks_are_given_up() {
     let described = desk.described();
     let (generation, code) = (desk.generation, ErrorCode::UNKNOWN_MEMBER_ID);
     let tasks = vec![(task(0), state)];
+    // Whatever is read first, the refusal is not: another answer, which nobody waits for, is before it.
+    desk.control.group.answer(Event::Reply { attempt: Attempt(0), result: Ok(Answer::Alive) });
     desk.control.group.answer(Event::CommitRefused { generation, code });
     desk.events.send(ControlEvent::Released(Released { tasks, cause: ReleaseCause::Fenced })).unwrap();
     while desk.control.placements.contains_key(&task(0)) {
