@@ -33,7 +33,7 @@
 
 mod branch;
 mod builder;
-pub(crate) mod changed;
+mod changed;
 mod grouped_stream;
 mod grouped_table;
 mod operators;
@@ -63,3 +63,6 @@ pub use source::Source;
 pub use stream::KStream;
 pub use table::{KTable, NewValues};
 pub use table_operators::NewValue;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use changed::ChangedSerde;

@@ -2,7 +2,7 @@
 
 use thalweg_state::layout;
 
-use crate::dsl::changed::ChangedSerde;
+use crate::dsl::ChangedSerde;
 use crate::serde::{BytesSerde, Deserializer, SerdeError, Serializer, StringSerde};
 use crate::task::Change;
 

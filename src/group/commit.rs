@@ -6,8 +6,7 @@
 //! Driven by a stream thread: drain [`Commit::poll`], do the action, report it through [`Commit::handle`], and sleep no
 //! longer than [`Commit::deadline`]. A machine serves one commit.
 
-use super::member::{self, Api, Reaction, reaction};
-use super::{Backoff, ErrorCode, Tick};
+use super::{Backoff, Tick};
 use crate::types::{Offset, TaskId, TopicPartition};
 
 /// A position to commit.
@@ -49,7 +48,9 @@ impl Refusal {
     /// How a commit of offsets goes on after `code`. A stale generation is retriable, because it moves on whenever the
     /// group rebalances; when the tasks are really lost, the member says so (`Order::LoseAll`) and the runtime ends the
     /// commit.
-    pub fn of_offsets(code: ErrorCode) -> Self {
+    pub fn of_offsets(code: super::ErrorCode) -> Self {
+        use super::ErrorCode;
+        use super::member::{self, Api, Reaction, reaction};
         if [ErrorCode::OFFSET_METADATA_TOO_LARGE, ErrorCode::INVALID_COMMIT_OFFSET_SIZE].contains(&code) {
             return Self::Fatal;
         }

@@ -6,7 +6,7 @@ use super::progress::{self, ProgressCell};
 use super::stream_thread::SEND_TIMEOUT;
 use crate::query::{Metrics, TaskMetrics};
 use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Step, Task};
-use crate::types::{Now, Offset, TopicPartition};
+use crate::types::{Offset, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent, Producer};
 
 /// Records that may wait in one queue; a full queue leaves its partition unread.
@@ -90,7 +90,7 @@ impl RunningTask {
     }
 
     /// Processes what may be processed; returns how many records that was.
-    pub(super) fn process(&mut self, budget: usize, now: Now) -> Result<usize, Fault> {
+    pub(super) fn process(&mut self, budget: usize, now: crate::types::Now) -> Result<usize, Fault> {
         self.task.punctuate(now)?;
         let progress = self.task.process(budget, now)?;
         self.metrics.process.inc_by(progress.records as u64);

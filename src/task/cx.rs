@@ -6,7 +6,7 @@ use thalweg_state::TaskState;
 
 use super::outbox::Outbox;
 use super::punctuate::Schedules;
-use crate::types::{Headers, Now, Offset, Timestamp, TopicPartition};
+use crate::types::{Headers, Offset, Timestamp, TopicPartition};
 
 /// Why an operator dropped a record (Kafka Streams' `dropped-records`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,9 @@ pub struct Cx {
     pub(crate) inputs: Vec<TopicPartition>,
     pub(crate) input: Option<(usize, Offset)>,
     pub(crate) stream_time: Option<Timestamp>,
-    pub(crate) now: Now,
+    pub(crate) wall_clock: Timestamp,
+    /// The clock that waits are measured on, in ms.
+    pub(crate) steady: i64,
     pub(crate) commit_requested: bool,
     pub(crate) dropped: Dropped,
     pub(crate) dead_letters: BTreeMap<(usize, &'static str), u64>,
@@ -73,7 +75,7 @@ pub struct Cx {
 }
 
 impl Cx {
-    pub(crate) fn new(state: TaskState, now: Now) -> Self {
+    pub(crate) fn new(state: TaskState, wall_clock: Timestamp) -> Self {
         Self {
             state,
             outbox: Outbox::default(),
@@ -82,7 +84,8 @@ impl Cx {
             inputs: Vec::new(),
             input: None,
             stream_time: None,
-            now,
+            wall_clock,
+            steady: 0,
             commit_requested: false,
             dropped: Dropped::default(),
             dead_letters: BTreeMap::new(),
@@ -102,7 +105,7 @@ impl Cx {
 
     /// The machine's time in ms, read once per loop iteration.
     pub fn wall_clock(&self) -> Timestamp {
-        self.now.wall
+        self.wall_clock
     }
 
     /// Where the record in hand came from; `None` inside a punctuation.

@@ -122,7 +122,9 @@ impl Task {
         now: impl Into<Now>,
     ) -> Self {
         let sub_topology = &recipes.topology.sub_topologies()[id.subtopology as usize];
-        let mut cx = Cx::new(state, now.into());
+        let now = now.into();
+        let mut cx = Cx::new(state, now.wall);
+        cx.steady = now.steady;
         let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, &mut cx);
         let mut entries = Vec::new();
         let mut by_node = BTreeMap::new();
@@ -202,9 +204,7 @@ impl Task {
     /// Stops early when no record may be taken. A fault other than an undecodable record under a policy is returned:
     /// then nothing since the last commit may be kept.
     pub fn process(&mut self, budget: usize, now: impl Into<Now>) -> Result<Progress, Fault> {
-        self.cx.now = now.into();
-        // Waits do not follow a wall clock that is set.
-        let now = self.cx.now.steady;
+        let now = self.look_at(now.into());
         for records in 0..budget {
             match self.choose(now) {
                 Choice::Take(index) => {
@@ -216,6 +216,12 @@ impl Task {
             }
         }
         Ok(Progress { records: budget, starved: false })
+    }
+
+    /// Notes what the clocks show; returns the one that waits are measured on, because it is never set.
+    fn look_at(&mut self, now: Now) -> i64 {
+        (self.cx.wall_clock, self.cx.steady) = (now.wall, now.steady);
+        now.steady
     }
 
     fn choose(&mut self, now: Timestamp) -> Choice {
@@ -275,20 +281,20 @@ impl Task {
 
     /// Runs the wall-clock schedules that are due; their intervals do not follow a wall clock that is set.
     pub fn punctuate(&mut self, now: impl Into<Now>) -> Result<(), Fault> {
-        self.cx.now = now.into();
+        self.look_at(now.into());
         self.punctuate_due(PunctuationType::WallClockTime)
     }
 
     fn punctuate_due(&mut self, kind: PunctuationType) -> Result<(), Fault> {
         let now = match kind {
             PunctuationType::StreamTime => self.cx.stream_time,
-            PunctuationType::WallClockTime => Some(self.cx.now.steady),
+            PunctuationType::WallClockTime => Some(self.cx.steady),
         };
         let Some(now) = now else { return Ok(()) };
         while self.cx.schedules.is_due(kind, now) {
             let Some(mut due) = self.cx.schedules.due(kind, now) else { break };
             if kind == PunctuationType::WallClockTime {
-                due.timestamp = self.cx.now.wall;
+                due.timestamp = self.cx.wall_clock;
             }
             self.cx.input = None;
             self.cx.headers.clear();

@@ -10,7 +10,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::worker::Job;
 use super::{CommittedOffset, fatal, retriable};
 use crate::group::commit::{OffsetToCommit, Refusal};
-use crate::group::member::{self, Api, Identity, Reaction, reaction};
+use crate::group::member::Identity;
 use crate::group::{Backoff, ErrorCode};
 use crate::types::TopicPartition;
 use crate::wire::Error;
@@ -99,6 +99,7 @@ impl OffsetsClient {
 }
 
 fn is_final(code: ErrorCode) -> bool {
+    use crate::group::member::{self, Api, Reaction, reaction};
     matches!(reaction(Api::OffsetFetch, &member::Refusal::Code(code)), Reaction::Fatal(_))
 }
 
