@@ -6,6 +6,9 @@
 
 pub mod cli;
 pub mod dsl;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod group;
 pub mod query;
 pub mod runtime;

@@ -67,7 +67,7 @@ pub(super) fn exit_of_run(error: &RunError) -> u8 {
         RunError::Topics(_) => exit::DATA,
         RunError::Store { .. } | RunError::StateDirectory(_) => exit::IO,
         RunError::Group(_) => exit::TEMPORARY,
-        RunError::Thread { .. } | RunError::Restorer(_) | RunError::Client(_) => exit::SOFTWARE,
+        RunError::Thread { .. } | RunError::Stuck(_) | RunError::Restorer(_) | RunError::Client(_) => exit::SOFTWARE,
     }
 }
 
@@ -188,6 +188,7 @@ fn options(settings: &Settings, endpoint: String) -> Result<runtime::Options, wi
         member,
         coordinator: CoordinatorSettings::from_client(common.chain(bootstrap))?,
         endpoint,
+        wall_clock: std::time::SystemTime::now,
     })
 }
 

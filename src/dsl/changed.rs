@@ -12,7 +12,7 @@ const WITH_LATEST: u8 = 3;
 
 /// Serde of a [`Change`] over the serde of its value.
 #[derive(Clone)]
-pub(super) struct ChangedSerde<S>(pub(super) S);
+pub(crate) struct ChangedSerde<S>(pub(crate) S);
 
 impl<V, S: Serializer<V>> Serializer<Change<V>> for ChangedSerde<S> {
     fn serialize(&self, topic: &str, change: &Change<V>, out: &mut Vec<u8>) -> Result<bool, SerdeError> {

@@ -64,3 +64,6 @@ pub use source::Source;
 pub use stream::KStream;
 pub use table::{KTable, NewValues};
 pub use table_operators::NewValue;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use changed::ChangedSerde;

@@ -59,7 +59,7 @@ impl<KO, VO> ProcessorContext<'_, KO, VO> {
     /// Calls `punctuate` every `interval_ms` of `kind`: stream time on a grid anchored at 0, wall clock first after
     /// one interval; missed intervals fire once.
     pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> ScheduleId {
-        let now = self.cx.wall_clock;
+        let now = self.cx.steady;
         self.cx.schedules.add(self.index, interval_ms, kind, now)
     }
 

@@ -44,6 +44,26 @@ pub enum Refusal {
     Fatal,
 }
 
+impl Refusal {
+    /// How a commit of offsets goes on after `code`. A stale generation is retriable, because it moves on whenever the
+    /// group rebalances; when the tasks are really lost, the member says so (`Order::LoseAll`) and the runtime ends the
+    /// commit.
+    pub fn of_offsets(code: super::ErrorCode) -> Self {
+        use super::ErrorCode;
+        use super::member::{self, Api, Reaction, reaction};
+        if [ErrorCode::OFFSET_METADATA_TOO_LARGE, ErrorCode::INVALID_COMMIT_OFFSET_SIZE].contains(&code) {
+            return Self::Fatal;
+        }
+        match reaction(Api::OffsetCommit, &member::Refusal::Code(code)) {
+            Reaction::ResetIdentity | Reaction::Fenced => Self::Fenced,
+            Reaction::Fatal(_) => Self::Fatal,
+            Reaction::Retry | Reaction::Rejoin | Reaction::FindCoordinator | Reaction::ResetGeneration => {
+                Self::Retriable
+            }
+        }
+    }
+}
+
 /// What happened to the last action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {

@@ -27,6 +27,8 @@ codes! {
     UNKNOWN_SERVER_ERROR = -1;
     /// The partition does not exist.
     UNKNOWN_TOPIC_OR_PARTITION = 3;
+    /// The coordinator could not store a commit in time.
+    REQUEST_TIMED_OUT = 7;
     /// Commit metadata over 4096 bytes.
     OFFSET_METADATA_TOO_LARGE = 12;
     /// The coordinator reads its log; the same coordinator answers soon.
@@ -47,6 +49,8 @@ codes! {
     INVALID_SESSION_TIMEOUT = 26;
     /// The members must join again.
     REBALANCE_IN_PROGRESS = 27;
+    /// A commit is larger than the broker's bound for messages.
+    INVALID_COMMIT_OFFSET_SIZE = 28;
     /// No permission for a topic.
     TOPIC_AUTHORIZATION_FAILED = 29;
     /// No permission for the group.
@@ -55,7 +59,7 @@ codes! {
     UNSUPPORTED_VERSION = 35;
     /// The request did not fit the group's state.
     INVALID_REQUEST = 42;
-    /// The group does not exist.
+    /// The group does not exist (any more); answers commits of version 9.
     GROUP_ID_NOT_FOUND = 69;
     /// A first join gets its member id with this code (KIP-394).
     MEMBER_ID_REQUIRED = 79;

@@ -5,9 +5,9 @@
 
 mod answer;
 mod app;
-mod cursor;
+pub(crate) mod cursor;
 mod error;
-mod freshness;
+pub(crate) mod freshness;
 mod gauges;
 mod health;
 mod metrics;

@@ -33,7 +33,7 @@ pub(super) struct CommitFailure {
 impl CommitFailure {
     /// What the tasks of the thread are told to do.
     pub(super) fn cause(&self) -> ReleaseCause {
-        if self.lost { ReleaseCause::Told } else { ReleaseCause::Reopen { reason: self.reason.clone() } }
+        if self.lost { ReleaseCause::Fenced } else { ReleaseCause::Reopen { reason: self.reason.clone() } }
     }
 }
 

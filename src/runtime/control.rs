@@ -10,23 +10,22 @@ use crossbeam_channel::{Receiver, select};
 use thalweg_state::TaskState;
 
 use super::clock::Clock;
-use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
+use super::events::{ControlEvent, Opening, ReleaseCause, Released, StartTask, Stuck, ThreadCommand};
 use super::placement::Placement;
 use super::publisher::Publisher;
 use super::restorer::RestorerCommand;
+use super::retries::Retries;
 use super::workers::Workers;
 use crate::group::codec::SubscriptionInfo;
 use crate::group::leader::{self, Tasks};
 use crate::group::member::{End, Event, Order, Target};
-use crate::group::{TaskSet, Tick, reconcile};
+use crate::group::{TaskSet, reconcile};
 use crate::query::{Heartbeat, Membership};
 use crate::types::TaskId;
 use crate::wire::coordinator::Membership as Group;
 
 /// Longest sleep without an event.
 const TURN: Duration = Duration::from_millis(500);
-/// How long a task rests after a failure before it is opened again, in ms.
-const RETRY_AFTER_MS: u64 = 500;
 
 /// Why a run ended.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,6 +44,9 @@ pub enum RunError {
     /// The restorer ended.
     #[error("the restorer failed: {0}")]
     Restorer(String),
+    /// A thread takes no commands.
+    #[error(transparent)]
+    Stuck(#[from] Stuck),
     /// A task's store cannot be opened, or the disk refuses what is to be written.
     #[error("task {task}: {error}")]
     Store {
@@ -78,8 +80,9 @@ pub(super) struct Control {
     pub(super) placements: BTreeMap<TaskId, Placement>,
     /// Tasks whose release the member waits for; one set per order.
     pub(super) releasing: Vec<BTreeSet<TaskId>>,
-    /// Failed tasks and when to open them again.
-    pub(super) retries: Vec<(Tick, TaskId)>,
+    /// The last opening of a task.
+    pub(super) last_opening: Opening,
+    pub(super) retries: Retries,
     pub(super) failure: Option<RunError>,
 }
 
@@ -88,19 +91,41 @@ impl Control {
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let end = loop {
             self.heartbeat.beat(Instant::now());
-            if let Some(end) = self.drain_group() {
+            if let Some(end) = self.turn() {
                 break end;
             }
-            self.retry_failed();
-            self.publisher.publish(&self.placements);
-            self.wait();
         };
-        self.workers.stop();
-        match (self.failure, end) {
+        let Self { mut workers, events, failure, .. } = self;
+        // From here on nobody reads the events: a thread that tells one must not wait for room.
+        drop(events);
+        workers.stop();
+        match (failure, end) {
             (Some(failure), _) => Err(failure),
             (None, End::Left) => Ok(()),
             (None, end) => Err(end.into()),
         }
+    }
+
+    /// Waits for something to happen and settles it; an end of the membership is the end of the run.
+    fn turn(&mut self) -> Option<End> {
+        let mut event = self.wait();
+        loop {
+            // A refused commit reaches the member through its connection before the thread that gave its tasks up for
+            // it can say so: in this order the member has let go of them first.
+            while let Ok(event) = self.group.events().try_recv() {
+                self.tell_group(event);
+            }
+            if let Some(end) = self.drain_group() {
+                return Some(end);
+            }
+            match event.take().or_else(|| self.events.try_recv().ok()) {
+                Some(event) => self.handle(event),
+                None => break,
+            }
+        }
+        self.retry_failed();
+        self.publisher.publish(&self.placements);
+        None
     }
 
     /// Does what the membership asks for; an end is the end of the run.
@@ -114,19 +139,16 @@ impl Control {
         None
     }
 
-    fn wait(&mut self) {
-        let now = self.clock.tick();
-        let due = self.retries.iter().map(|(at, _)| *at).chain([self.group.deadline()]).min().unwrap_or(Tick::NEVER);
-        let wait = Duration::from_millis(due.since(now)).min(TURN);
+    fn wait(&mut self) -> Option<ControlEvent> {
+        let due = self.retries.deadline().min(self.group.deadline());
+        let wait = Duration::from_millis(due.since(self.clock.tick())).min(TURN);
         // The connections end with the membership, the other senders with this thread: neither channel closes first.
         select! {
-            recv(self.events) -> event => event.into_iter().for_each(|event| self.handle(event)),
+            recv(self.events) -> event => return event.ok(),
             recv(self.group.events()) -> event => event.into_iter().for_each(|event| self.tell_group(event)),
             default(wait) => {}
         }
-        while let Ok(event) = self.events.try_recv() {
-            self.handle(event);
-        }
+        None
     }
 
     fn tell_group(&mut self, event: Event) {
@@ -146,10 +168,12 @@ impl Control {
 
     fn handle(&mut self, event: ControlEvent) {
         match event {
-            ControlEvent::Restored { task, state } => self.restored(task, state),
-            ControlEvent::RestoreFailed { task, error } => {
-                self.placements.remove(&task);
-                self.fail(RunError::Store { task, error });
+            ControlEvent::Restored { task, opening, state } => self.restored(task, opening, state),
+            ControlEvent::RestoreFailed { task, opening, error } => {
+                if self.is_current(task, opening) {
+                    self.placements.remove(&task);
+                    self.fail(RunError::Store { task, error });
+                }
             }
             ControlEvent::Closed(task) => self.closed(task),
             ControlEvent::Released(released) => self.released(released),
@@ -196,7 +220,7 @@ impl Control {
         let mut waiting = BTreeSet::new();
         let mut on_threads: BTreeMap<usize, BTreeSet<TaskId>> = BTreeMap::new();
         for task in tasks {
-            self.retries.retain(|(_, failed)| *failed != task);
+            self.retries.forget(task);
             let Some(placement) = self.placements.get_mut(&task) else { continue };
             match placement.release(commit) {
                 Some(thread) => {
@@ -206,7 +230,7 @@ impl Control {
                 None => {
                     // Still being opened or restored, or waiting to be: nothing of it is uncommitted.
                     self.placements.remove(&task);
-                    self.workers.restorer(RestorerCommand::Abandon(task));
+                    self.tell_restorer(RestorerCommand::Abandon(task));
                 }
             }
         }
@@ -214,7 +238,7 @@ impl Control {
         self.publisher.publish(&self.placements);
         self.releasing.push(waiting);
         for (thread, tasks) in on_threads {
-            self.workers.thread(thread, ThreadCommand::Release { tasks, commit });
+            self.tell_thread(thread, ThreadCommand::Release { tasks, commit });
         }
         self.settle(&BTreeSet::new());
     }
@@ -233,17 +257,19 @@ impl Control {
     fn released(&mut self, released: Released) {
         let Released { tasks, cause } = released;
         let mut gone = BTreeSet::new();
+        let mut unasked = false;
         for (task, state) in tasks {
             let awaited = self.releasing.iter().any(|waiting| waiting.contains(&task));
             let wipe = matches!(cause, ReleaseCause::Wipe { .. });
-            self.workers.close(task, state, wipe);
+            self.close(task, state, wipe);
             gone.insert(task);
+            unasked |= !awaited && cause == ReleaseCause::Fenced;
             match &cause {
                 ReleaseCause::Reopen { reason } | ReleaseCause::Wipe { reason } if !awaited => {
                     tracing::warn!(%task, %reason, "the task failed and is opened again");
                     if let Some(placement) = self.placements.get_mut(&task) {
                         placement.failed(wipe);
-                        self.retries.push((self.clock.tick().after(RETRY_AFTER_MS), task));
+                        self.retries.failed(self.clock.tick(), task);
                     }
                 }
                 _ => {
@@ -252,6 +278,10 @@ impl Control {
             }
         }
         self.settle(&gone);
+        if unasked {
+            // The member still counts them among its own: what it is assigned next is opened again.
+            self.tell_group(Event::RejoinRequested);
+        }
     }
 
     fn assign(&mut self, target: Target) {
@@ -264,27 +294,49 @@ impl Control {
     }
 
     fn open(&mut self, task: TaskId) {
-        let placement = self.workers.place(&self.placements);
-        let open = self.workers.open_task(task, &placement);
+        self.last_opening += 1;
+        let placement = self.workers.place(&self.placements, self.last_opening);
+        let open = self.workers.open_task(task, &placement, self.retries.backoff(task));
         self.placements.insert(task, placement);
-        self.workers.restorer(RestorerCommand::Open(open));
+        self.tell_restorer(RestorerCommand::Open(open));
     }
 
     fn retry_failed(&mut self) {
-        let now = self.clock.tick();
-        let due: Vec<TaskId> = self.retries.extract_if(.., |(at, _)| *at <= now).map(|(_, task)| task).collect();
+        let due = self.retries.take_due(self.clock.tick());
         due.into_iter().for_each(|task| self.open(task));
     }
 
-    fn restored(&mut self, task: TaskId, state: TaskState) {
-        let Some(placement) = self.placements.get_mut(&task) else {
-            // Released meanwhile.
-            self.workers.close(task, state, false);
-            return;
-        };
+    /// Whether the task is in this opening, and not released or given back since.
+    fn is_current(&self, task: TaskId, opening: Opening) -> bool {
+        self.placements.get(&task).is_some_and(|placement| placement.opening() == opening)
+    }
+
+    fn restored(&mut self, task: TaskId, opening: Opening, state: TaskState) {
+        let current = self.placements.get_mut(&task).filter(|placement| placement.opening() == opening);
+        let Some(placement) = current else { return self.close(task, state, false) };
         let (thread, progress) = placement.start(&state);
         let inputs = self.tasks.get(&task).map(|task| task.partitions.clone()).unwrap_or_default();
-        self.workers.thread(thread, ThreadCommand::Start(StartTask { task, state, inputs, progress }));
+        self.tell_thread(thread, ThreadCommand::Start(StartTask { task, state, inputs, progress }));
+    }
+
+    fn close(&mut self, task: TaskId, state: TaskState, wipe: bool) {
+        let close = self.workers.close(task, state, wipe);
+        self.tell_restorer(close);
+    }
+
+    fn tell_restorer(&mut self, command: RestorerCommand) {
+        if let Err(stuck) = self.workers.restorer(command) {
+            self.fail(stuck.into());
+        }
+    }
+
+    /// A thread that is stuck counts as ended: the release of its tasks is not waited for.
+    fn tell_thread(&mut self, thread: usize, command: ThreadCommand) {
+        if let Err(stuck) = self.workers.thread(thread, command) {
+            let lost = self.workers.thread_failed(thread, &mut self.placements);
+            self.fail(stuck.into());
+            self.settle(&lost);
+        }
     }
 
     fn closed(&mut self, task: TaskId) {
@@ -297,3 +349,6 @@ impl Control {
 fn texts(tasks: &BTreeSet<TaskId>) -> String {
     tasks.iter().map(TaskId::to_string).collect::<Vec<_>>().join(",")
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod placement;
 mod progress;
 mod publisher;
 mod restorer;
+mod retries;
 mod running_task;
 mod start;
 mod state_directory;
@@ -24,10 +25,15 @@ mod workers;
 
 use std::time::Duration;
 
+pub use clock::WallClock;
 pub use control::RunError;
+pub use events::Stuck;
 pub use start::{Options, Runtime, StartError, describe_for_readers};
 pub use state_directory::{StateDirectory, StateDirectoryError};
 pub use topics::TopicsError;
 
 /// How long a client may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod clock_steps;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use thalweg_state::{SharedReader, TaskState};
 
+use super::events::Opening;
 use super::progress::ProgressCell;
 use crate::group::codec::RUNNING;
 use crate::group::lifecycle::{Event, State};
@@ -14,20 +15,26 @@ use crate::query::{LocalTask, Role, TaskProgress};
 pub(super) struct Placement {
     state: State,
     thread: usize,
+    opening: Opening,
     progress: ProgressCell,
     reader: Option<SharedReader>,
 }
 
 impl Placement {
     /// A task that is about to be opened and will run on `thread`.
-    pub(super) fn opening(thread: usize) -> Self {
+    pub(super) fn new(thread: usize, opening: Opening) -> Self {
         let progress = Arc::new(ArcSwap::from_pointee(TaskProgress::default()));
         let state = State::Opening.next(Event::OpenedActive);
-        Self { state, thread, progress, reader: None }
+        Self { state, thread, opening, progress, reader: None }
     }
 
     pub(super) fn thread(&self) -> usize {
         self.thread
+    }
+
+    /// The opening that the task is in.
+    pub(super) fn opening(&self) -> Opening {
+        self.opening
     }
 
     pub(super) fn progress(&self) -> ProgressCell {
@@ -52,9 +59,9 @@ impl Placement {
 
     /// Takes the task away: answers the thread that must give it up, `None` when no thread has it.
     pub(super) fn release(&mut self, commit: bool) -> Option<usize> {
-        let runs = self.is_running();
+        let on_thread = matches!(self.state, State::Running | State::Suspending);
         self.state = self.state.next(if commit { Event::Revoked } else { Event::Lost });
-        runs.then_some(self.thread)
+        on_thread.then_some(self.thread)
     }
 
     /// Its thread gave it up because something failed.

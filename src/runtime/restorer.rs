@@ -3,23 +3,26 @@
 //! It owns a task's state from the moment it is opened until it is handed to a stream thread, and again from the
 //! moment a stream thread gave it up until it is closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use thalweg_state::{ErrorKind, Position, SharedMemory, StoreIndex, StoreSpec, TaskState, layout};
 
-use super::events::ControlEvent;
+use super::clock::Clock;
+use super::events::{ControlEvent, Opening};
 use super::progress::{self, ProgressCell};
+use crate::group::{Backoff, Tick};
+use crate::query::Heartbeat;
 use crate::types::{Offset, SourceBatch, TaskId, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent};
 
 /// Records of one changelog partition restored per turn: bounds a turn and the memory of a batch.
 const RECORDS_PER_TURN: usize = 20_000;
-/// How long a turn waits for commands when nothing is restored, and between attempts to open a task.
+/// Longest wait for commands when nothing is restored.
 const IDLE_TURN: Duration = Duration::from_millis(200);
 /// How long a turn waits for records.
 const ACTIVE_TURN: Duration = Duration::from_millis(5);
@@ -41,6 +44,9 @@ pub(super) enum RestorerCommand {
 /// A task to open.
 pub(super) struct OpenTask {
     pub(super) task: TaskId,
+    pub(super) opening: Opening,
+    /// Waits between attempts to open it.
+    pub(super) backoff: Backoff,
     pub(super) directory: PathBuf,
     pub(super) stores: Vec<StoreSpec>,
     /// Changelog partition of each logged store.
@@ -66,11 +72,15 @@ struct Restoring {
 pub(super) struct Restorer {
     consumer: Box<dyn Consumer>,
     memory: Arc<SharedMemory>,
+    clock: Clock,
+    heartbeat: Heartbeat,
     commands: Receiver<RestorerCommand>,
     events: Sender<ControlEvent>,
     tasks: BTreeMap<TaskId, Restoring>,
-    /// Opened later: the cluster did not tell the offsets.
-    waiting: Vec<OpenTask>,
+    /// To be opened, and when: new ones at once, others after the cluster did not tell their offsets.
+    waiting: Vec<(Tick, OpenTask)>,
+    /// Tasks whose state was handed over and did not come back to be closed: until then it cannot be opened again.
+    lent: BTreeSet<TaskId>,
     batch: SourceBatch,
 }
 
@@ -78,22 +88,26 @@ impl Restorer {
     pub(super) fn new(
         consumer: Box<dyn Consumer>,
         memory: Arc<SharedMemory>,
+        clock: Clock,
+        heartbeat: Heartbeat,
         commands: Receiver<RestorerCommand>,
         events: Sender<ControlEvent>,
     ) -> Self {
-        let (tasks, waiting, batch) = (BTreeMap::new(), Vec::new(), SourceBatch::new());
-        Self { consumer, memory, commands, events, tasks, waiting, batch }
+        let (tasks, waiting, lent, batch) = (BTreeMap::new(), Vec::new(), BTreeSet::new(), SourceBatch::new());
+        Self { consumer, memory, clock, heartbeat, commands, events, tasks, waiting, lent, batch }
     }
 
     /// Works until it is told to stop.
     pub(super) fn run(mut self) {
         while self.command() {
-            for open in std::mem::take(&mut self.waiting) {
+            for open in self.take_due() {
                 self.open(open);
+                self.beat();
             }
             let tasks: Vec<TaskId> = self.tasks.keys().copied().collect();
             for task in tasks {
                 self.turn(task);
+                self.beat();
             }
         }
         for (_, restoring) in std::mem::take(&mut self.tasks) {
@@ -102,10 +116,35 @@ impl Restorer {
         self.consumer.close(super::CLOSE_DEADLINE);
     }
 
+    fn beat(&self) {
+        self.heartbeat.beat(Instant::now());
+    }
+
+    /// Takes the tasks that can be opened now.
+    fn take_due(&mut self) -> Vec<OpenTask> {
+        let Self { waiting, lent, clock, .. } = self;
+        let now = clock.tick();
+        let due = waiting.extract_if(.., |(due, open)| *due <= now && !lent.contains(&open.task));
+        due.map(|(_, open)| open).collect()
+    }
+
+    /// How long to wait for commands when nothing is restored.
+    fn idle_wait(&self) -> Duration {
+        let due = self.waiting.iter().filter(|(_, open)| !self.lent.contains(&open.task)).map(|(due, _)| *due).min();
+        let wait = due.unwrap_or(Tick::NEVER).since(self.clock.tick());
+        Duration::from_millis(wait).min(IDLE_TURN)
+    }
+
+    /// Opens it again after a wait.
+    fn wait_with(&mut self, mut open: OpenTask) {
+        let due = self.clock.tick().after(open.backoff.next_ms());
+        self.waiting.push((due, open));
+    }
+
     /// Handles what waits; returns false when told to stop.
     fn command(&mut self) -> bool {
-        let idle = self.tasks.is_empty() && self.waiting.is_empty();
-        let wait = if idle { IDLE_TURN } else { Duration::ZERO };
+        self.beat();
+        let wait = if self.tasks.is_empty() { self.idle_wait() } else { Duration::ZERO };
         let mut command = match self.commands.recv_timeout(wait) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
@@ -113,9 +152,11 @@ impl Restorer {
         };
         while let Some(next) = command {
             match next {
-                RestorerCommand::Open(open) => self.open(open),
+                RestorerCommand::Open(open) => self.waiting.push((self.clock.tick(), open)),
                 RestorerCommand::Close { task, state, directory, wipe } => {
                     close(state, &directory, wipe);
+                    self.beat();
+                    self.lent.remove(&task);
                     self.tell(ControlEvent::Closed(task));
                 }
                 RestorerCommand::Abandon(task) => self.abandon(task),
@@ -125,8 +166,6 @@ impl Restorer {
         }
         if !self.tasks.is_empty() {
             self.consumer.wait(ACTIVE_TURN);
-        } else if !self.waiting.is_empty() {
-            self.consumer.wait(IDLE_TURN);
         }
         true
     }
@@ -137,7 +176,7 @@ impl Restorer {
     }
 
     fn abandon(&mut self, task: TaskId) {
-        self.waiting.retain(|open| open.task != task);
+        self.waiting.retain(|(_, open)| open.task != task);
         if let Some(restoring) = self.tasks.remove(&task) {
             self.unassign(&restoring.changelogs);
             close(restoring.state, &restoring.open.directory, false);
@@ -152,9 +191,11 @@ impl Restorer {
             }
             Err(RestoreError::Later(reason)) => {
                 tracing::warn!(task = %open.task, %reason, "cannot open the task yet, trying again");
-                self.waiting.push(open);
+                self.wait_with(open);
             }
-            Err(RestoreError::Store(error)) => self.tell(ControlEvent::RestoreFailed { task: open.task, error }),
+            Err(RestoreError::Store(error)) => {
+                self.tell(ControlEvent::RestoreFailed { task: open.task, opening: open.opening, error });
+            }
         }
     }
 
@@ -202,7 +243,9 @@ impl Restorer {
                 progress::restoring(&restoring.open.progress, &restoring.open.stores, positions(&restoring.changelogs));
                 if restoring.changelogs.iter().all(|changelog| changelog.next >= changelog.end) {
                     self.unassign(&restoring.changelogs);
-                    self.tell(ControlEvent::Restored { task, state: restoring.state });
+                    self.lent.insert(task);
+                    let opening = restoring.open.opening;
+                    self.tell(ControlEvent::Restored { task, opening, state: restoring.state });
                 } else {
                     self.tasks.insert(task, restoring);
                 }
@@ -211,7 +254,7 @@ impl Restorer {
                 tracing::warn!(%task, %reason, "restoring stopped, starting again from the stored position");
                 self.unassign(&restoring.changelogs);
                 close(restoring.state, &restoring.open.directory, false);
-                self.waiting.push(restoring.open);
+                self.wait_with(restoring.open);
             }
             Err(RestoreError::Store(error)) => {
                 self.unassign(&restoring.changelogs);
@@ -219,9 +262,10 @@ impl Restorer {
                 close(restoring.state, &restoring.open.directory, wipe);
                 if wipe {
                     tracing::warn!(%task, %error, "wiped a store that cannot be trusted, rebuilding it from its changelog");
-                    self.waiting.push(restoring.open);
+                    self.wait_with(restoring.open);
                 } else {
-                    self.tell(ControlEvent::RestoreFailed { task, error });
+                    let opening = restoring.open.opening;
+                    self.tell(ControlEvent::RestoreFailed { task, opening, error });
                 }
             }
         }
@@ -327,3 +371,6 @@ fn close(state: TaskState, directory: &Path, wipe: bool) {
         tracing::error!(%error, "cannot wipe a store");
     }
 }
+
+#[cfg(test)]
+mod turns;

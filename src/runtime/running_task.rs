@@ -92,7 +92,7 @@ impl RunningTask {
     }
 
     /// Processes what may be processed; returns how many records that was.
-    pub(super) fn process(&mut self, budget: usize, now: i64) -> Result<usize, Fault> {
+    pub(super) fn process(&mut self, budget: usize, now: crate::types::Now) -> Result<usize, Fault> {
         self.task.punctuate(now)?;
         let progress = self.task.process(budget, now)?;
         self.metrics.process.inc_by(progress.records as u64);

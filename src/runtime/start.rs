@@ -10,11 +10,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use thalweg_state::SharedMemory;
 
 use super::buffers::Share;
-use super::clock::Clock;
+use super::clock::{Clock, WallClock};
 use super::control::{Control, RunError};
-use super::events::{CHANNEL_CAPACITY, ControlEvent};
+use super::events::{ControlEvent, EVENTS_MAX, commands_max};
 use super::publisher::{Publisher, instance};
 use super::restorer::Restorer;
+use super::retries::Retries;
 use super::state_directory::{StateDirectory, StateDirectoryError};
 use super::stream_thread::ThreadSetup;
 use super::topic_ids::{self, KnownTopics};
@@ -34,6 +35,8 @@ use crate::wire::{self, ErrorKind, Kafka};
 const CONTROL_STUCK_AFTER: Duration = Duration::from_secs(60);
 /// A stream thread waits for acknowledgements within one turn, as long as the client tries.
 const THREAD_STUCK_AFTER: Duration = Duration::from_secs(360);
+/// The restorer turns after each task at the latest: offsets of its changelogs, a database opened, wiped or flushed.
+const RESTORER_STUCK_AFTER: Duration = Duration::from_secs(300);
 
 /// How an instance runs.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ pub struct Options {
     pub coordinator: CoordinatorSettings,
     /// `host:port` under which other instances reach this one's HTTP server.
     pub endpoint: String,
+    /// The wall clock that processors see; no wait depends on it.
+    pub wall_clock: WallClock,
 }
 
 /// Why an instance did not start.
@@ -97,8 +102,8 @@ impl Runtime {
         let recipes = Arc::new(recipes);
         let directory = Arc::new(StateDirectory::open(&options.state_dir, recipes.topology.application_id())?);
         let memory = Arc::new(SharedMemory::new(options.state_memory_bytes)?);
-        let (events, received) = bounded(CHANNEL_CAPACITY);
-        let clock = Clock::start();
+        let (events, received) = bounded(EVENTS_MAX);
+        let clock = Clock::start(options.wall_clock);
         let start =
             Start { kafka, recipes, options, published, metrics, directory, memory, clock, events: events.clone() };
         let control = std::thread::Builder::new().name("control".to_owned()).spawn(move || start.run(received))?;
@@ -152,6 +157,8 @@ impl Start {
         let control = Control {
             clock: self.clock,
             group,
+            last_opening: 0,
+            retries: Retries::new(self.options.member.seed),
             subscription: SubscriptionInfo {
                 latest_supported_version: LATEST_VERSION,
                 process_id: workers.directory.process_id(),
@@ -168,7 +175,6 @@ impl Start {
             events: received,
             placements: BTreeMap::new(),
             releasing: Vec::new(),
-            retries: Vec::new(),
             failure: None,
         };
         control.run()
@@ -247,6 +253,7 @@ impl Start {
     ) -> Result<(Workers, Vec<Heartbeat>), StartError> {
         let client_id = format!("{}-{}", self.recipes.topology.application_id(), self.directory.process_name());
         let share = Share::of(self.options.input_buffer_max_bytes, partitions_read(&topics));
+        let commands_max = commands_max(topics.plan.tasks.len());
         let partitions = Arc::new(topics.partitions);
         let mut loops = vec![control.clone()];
         let mut threads = Vec::new();
@@ -254,7 +261,7 @@ impl Start {
             let name = format!("{client_id}-StreamThread-{}", index + 1);
             let heartbeat = Heartbeat::new(name.as_str(), THREAD_STUCK_AFTER, Instant::now());
             loops.push(heartbeat.clone());
-            let (sender, commands) = bounded(CHANNEL_CAPACITY);
+            let (sender, commands) = bounded(commands_max);
             let setup = ThreadSetup {
                 name,
                 index,
@@ -275,9 +282,12 @@ impl Start {
             threads.push(Worker::start(setup, sender)?);
         }
         let consumer = self.kafka.bounded_consumer(&format!("{client_id}-restore-consumer"), share.prefetch)?;
-        let (restorer, commands) = bounded(CHANNEL_CAPACITY);
+        let (restorer, commands) = bounded(commands_max);
+        let heartbeat = Heartbeat::new("restorer", RESTORER_STUCK_AFTER, Instant::now());
+        loops.push(heartbeat.clone());
+        let memory = Arc::clone(&self.memory);
         let restorer_join = Workers::start_restorer(
-            Restorer::new(consumer, Arc::clone(&self.memory), commands, self.events.clone()),
+            Restorer::new(consumer, memory, self.clock, heartbeat, commands, self.events.clone()),
             self.events.clone(),
         )?;
         let workers = Workers {

@@ -148,7 +148,7 @@ impl StreamThread {
             }
         };
         let setup = &self.setup;
-        let now = setup.clock.wall_ms();
+        let now = setup.clock.now();
         let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
         let metrics = setup.metrics.task(id);
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes, setup.share.queue_bytes);
@@ -224,7 +224,7 @@ impl StreamThread {
     }
 
     fn turn(&mut self) -> Result<(), ThreadError> {
-        let now = self.setup.clock.wall_ms();
+        let now = self.setup.clock.now();
         let mut records = 0;
         for (id, running) in &mut self.tasks {
             running.fetch(&mut *self.consumer, &self.setup.metrics)?;

@@ -9,11 +9,12 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, TrySendError};
 use thalweg_state::TaskState;
 
-use super::events::{ControlEvent, ThreadCommand};
+use super::events::{ControlEvent, Opening, Stuck, ThreadCommand};
 use super::placement::Placement;
 use super::restorer::{OpenTask, Restorer, RestorerCommand};
 use super::state_directory::StateDirectory;
 use super::stream_thread::{StreamThread, ThreadSetup};
+use crate::group::Backoff;
 use crate::task::{Recipes, store_specs};
 use crate::types::{TaskId, TopicPartition};
 
@@ -65,20 +66,22 @@ impl Workers {
     }
 
     /// Chooses the thread of a new task: the one with the fewest tasks.
-    pub(super) fn place(&self, placements: &BTreeMap<TaskId, Placement>) -> Placement {
+    pub(super) fn place(&self, placements: &BTreeMap<TaskId, Placement>, opening: Opening) -> Placement {
         let load = |thread: &usize| placements.values().filter(|placement| placement.thread() == *thread).count();
         let alive = (0..self.threads.len()).filter(|thread| self.threads[*thread].alive);
-        Placement::opening(alive.min_by_key(load).unwrap_or(0))
+        Placement::new(alive.min_by_key(load).unwrap_or(0), opening)
     }
 
-    /// What the restorer needs to open a task.
-    pub(super) fn open_task(&self, task: TaskId, placement: &Placement) -> OpenTask {
+    /// What the restorer needs to open a task; `backoff` spaces its attempts.
+    pub(super) fn open_task(&self, task: TaskId, placement: &Placement, backoff: Backoff) -> OpenTask {
         let sub_topology = &self.recipes.topology.sub_topologies()[task.subtopology as usize];
         let changelog = |(index, store): (usize, &crate::topology::Store)| {
             Some((index, TopicPartition::new(store.changelog_topic.as_deref()?, task.partition)))
         };
         OpenTask {
             task,
+            opening: placement.opening(),
+            backoff,
             directory: self.directory.task(task),
             stores: store_specs(sub_topology, task.partition),
             changelogs: sub_topology.stores.iter().enumerate().filter_map(changelog).collect(),
@@ -86,28 +89,26 @@ impl Workers {
         }
     }
 
-    /// Tells the restorer. Its channel holds a command per task several times over; full is a bug.
-    pub(super) fn restorer(&self, command: RestorerCommand) {
-        match self.restorer.try_send(command) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => panic!("the restorer's command channel is full"),
-        }
+    /// Tells the restorer. When it has ended it has said so already; when it is stuck nobody waits for its end any more.
+    pub(super) fn restorer(&mut self, command: RestorerCommand) -> Result<(), Stuck> {
+        let told = tell(&self.restorer, command, || "the restorer".to_owned());
+        told.inspect_err(|_| self.restorer_join = None)
     }
 
-    /// Lets the restorer close a state.
-    pub(super) fn close(&self, task: TaskId, state: TaskState, wipe: bool) {
-        self.restorer(RestorerCommand::Close { task, state, directory: self.directory.task(task), wipe });
+    /// What lets the restorer close a state.
+    pub(super) fn close(&self, task: TaskId, state: TaskState, wipe: bool) -> RestorerCommand {
+        RestorerCommand::Close { task, state, directory: self.directory.task(task), wipe }
     }
 
-    /// Tells a stream thread. A thread that has ended has said so already.
-    pub(super) fn thread(&self, thread: usize, command: ThreadCommand) {
+    /// Tells a stream thread. When it has ended it has said so already; when it is stuck nobody waits for its end any
+    /// more.
+    pub(super) fn thread(&mut self, thread: usize, command: ThreadCommand) -> Result<(), Stuck> {
+        let worker = &mut self.threads[thread];
         if let ThreadCommand::Release { commit: false, .. } = command {
-            self.threads[thread].lost.store(true, Ordering::Release);
+            worker.lost.store(true, Ordering::Release);
         }
-        match self.threads[thread].commands.try_send(command) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => panic!("the command channel of stream thread {} is full", thread + 1),
-        }
+        let told = tell(&worker.commands, command, || format!("stream thread {}", thread + 1));
+        told.inspect_err(|_| worker.join = None)
     }
 
     /// Notes that a thread has ended; its tasks are gone with it. Returns them.
@@ -123,17 +124,39 @@ impl Workers {
         lost
     }
 
-    /// Stops every thread and waits for it. A state that a thread gives up now closes itself.
+    /// Stops every thread and waits for it, a stuck one excepted. A state that a thread gives up now closes itself.
     pub(super) fn stop(&mut self) {
-        for worker in &self.threads {
+        for worker in self.threads.iter().filter(|worker| worker.join.is_some()) {
             // A thread that has ended needs no word.
             let _ = worker.commands.send(ThreadCommand::Stop);
         }
         for worker in &mut self.threads {
             join(worker.join.take());
         }
-        let _ = self.restorer.send(RestorerCommand::Stop);
-        join(self.restorer_join.take());
+        if let Some(restorer) = self.restorer_join.take() {
+            let _ = self.restorer.send(RestorerCommand::Stop);
+            join(Some(restorer));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Worker {
+    /// A stream thread that a test plays.
+    pub(super) fn played(commands: Sender<ThreadCommand>, join: Option<JoinHandle<()>>) -> Self {
+        Self { commands, join, lost: Arc::default(), alive: true }
+    }
+
+    /// Whether the thread knows that its tasks are lost.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+}
+
+fn tell<T>(commands: &Sender<T>, command: T, thread: impl FnOnce() -> String) -> Result<(), Stuck> {
+    match commands.try_send(command) {
+        Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        Err(TrySendError::Full(_)) => Err(Stuck { thread: thread(), waiting: commands.len() }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Serdes: types to bytes of a topic and back.
 
-mod avro;
+pub(crate) mod avro;
 mod json;
 mod optional;
 mod primitive;

@@ -68,6 +68,8 @@ pub struct Cx {
     pub(crate) input: Option<(usize, Offset)>,
     pub(crate) stream_time: Option<Timestamp>,
     pub(crate) wall_clock: Timestamp,
+    /// The clock that waits are measured on, in ms.
+    pub(crate) steady: i64,
     pub(crate) commit_requested: bool,
     pub(crate) dropped: Dropped,
     pub(crate) dead_letters: BTreeMap<(usize, &'static str), u64>,
@@ -86,6 +88,7 @@ impl Cx {
             input: None,
             stream_time: None,
             wall_clock,
+            steady: 0,
             commit_requested: false,
             dropped: Dropped::default(),
             dead_letters: BTreeMap::new(),

@@ -35,7 +35,7 @@ pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
-use crate::types::{Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
+use crate::types::{Now, Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
 use record_cache::FlushCache;
 
@@ -125,10 +125,12 @@ impl Task {
         inputs: &[Input],
         partitions: &BTreeMap<String, i32>,
         options: &TaskOptions,
-        now: Timestamp,
+        now: impl Into<Now>,
     ) -> Self {
         let sub_topology = &recipes.topology.sub_topologies()[id.subtopology as usize];
-        let mut cx = Cx::new(state, now);
+        let now = now.into();
+        let mut cx = Cx::new(state, now.wall);
+        cx.steady = now.steady;
         let caching = options.cache_max_bytes > 0;
         let mut wiring = Wiring::new(recipes, sub_topology, id, partitions, caching, &mut cx);
         let mut entries = Vec::new();
@@ -210,8 +212,8 @@ impl Task {
     ///
     /// Stops early when no record may be taken. A fault other than an undecodable record under a policy is returned:
     /// then nothing since the last commit may be kept.
-    pub fn process(&mut self, budget: usize, now: Timestamp) -> Result<Progress, Fault> {
-        self.cx.wall_clock = now;
+    pub fn process(&mut self, budget: usize, now: impl Into<Now>) -> Result<Progress, Fault> {
+        let now = self.look_at(now.into());
         for records in 0..budget {
             match self.choose(now) {
                 Choice::Take(index) => {
@@ -223,6 +225,12 @@ impl Task {
             }
         }
         Ok(Progress { records: budget, starved: false })
+    }
+
+    /// Notes what the clocks show; returns the one that waits are measured on, because it is never set.
+    fn look_at(&mut self, now: Now) -> i64 {
+        (self.cx.wall_clock, self.cx.steady) = (now.wall, now.steady);
+        now.steady
     }
 
     fn choose(&mut self, now: Timestamp) -> Choice {
@@ -317,20 +325,23 @@ impl Task {
         self.cx.caches.bytes()
     }
 
-    /// Runs the wall-clock schedules that are due.
-    pub fn punctuate(&mut self, now: Timestamp) -> Result<(), Fault> {
-        self.cx.wall_clock = now;
+    /// Runs the wall-clock schedules that are due; their intervals do not follow a wall clock that is set.
+    pub fn punctuate(&mut self, now: impl Into<Now>) -> Result<(), Fault> {
+        self.look_at(now.into());
         self.punctuate_due(PunctuationType::WallClockTime)
     }
 
     fn punctuate_due(&mut self, kind: PunctuationType) -> Result<(), Fault> {
         let now = match kind {
             PunctuationType::StreamTime => self.cx.stream_time,
-            PunctuationType::WallClockTime => Some(self.cx.wall_clock),
+            PunctuationType::WallClockTime => Some(self.cx.steady),
         };
         let Some(now) = now else { return Ok(()) };
         while self.cx.schedules.is_due(kind, now) {
-            let Some(due) = self.cx.schedules.due(kind, now) else { break };
+            let Some(mut due) = self.cx.schedules.due(kind, now) else { break };
+            if kind == PunctuationType::WallClockTime {
+                due.timestamp = self.cx.wall_clock;
+            }
             self.cx.input = None;
             self.cx.headers.clear();
             self.processors[due.node].borrow_mut().punctuate(due, &mut self.cx)?;

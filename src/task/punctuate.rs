@@ -7,7 +7,7 @@ use crate::types::Timestamp;
 pub enum PunctuationType {
     /// The highest record timestamp the task has seen; moves only with records.
     StreamTime,
-    /// The machine's time; best effort between records.
+    /// The machine's time; best effort between records. Its intervals go on when that time is set.
     WallClockTime,
 }
 
@@ -31,7 +31,7 @@ pub struct Due {
     pub id: ScheduleId,
     /// Index of the processor in the task's chain.
     pub node: usize,
-    /// What the callback is told: the current time of the schedule's clock, in ms.
+    /// The current time of the schedule's clock, in ms.
     pub timestamp: Timestamp,
 }
 
@@ -45,7 +45,7 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    /// Adds a schedule of `interval` ms for processor `node`; `now` is the schedule's clock (wall clock schedules).
+    /// Adds a schedule of `interval` ms for processor `node`; `now` in ms is the steady clock that drives wall clock schedules.
     ///
     /// Stream time fires on a grid anchored at 0, first with the first record; wall clock first after one interval.
     pub fn add(&mut self, node: usize, interval: i64, kind: PunctuationType, now: Timestamp) -> ScheduleId {

@@ -1,6 +1,8 @@
 //! A task driven by hand: which record comes next, what is committed, when it waits.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod clock_steps;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -4,12 +4,14 @@ mod arena;
 mod batch;
 mod headers;
 mod ids;
+mod now;
 mod partition;
 
 pub use arena::{ArenaRecord, RecordArena};
 pub use batch::{RecordView, SourceBatch};
 pub use headers::{Header, Headers, HeadersIter, HeadersView};
 pub use ids::{TaskId, TopicPartition};
+pub use now::Now;
 pub use partition::{murmur2, partition_of};
 
 /// Milliseconds since the Unix epoch, as in a Kafka record; negative means unknown.

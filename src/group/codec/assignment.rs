@@ -186,8 +186,9 @@ fn read_hosts(
 
 /// Java's modified UTF-8 with a 16-bit length; equal to UTF-8 for topic and host names, which are ASCII.
 fn utf<'a>(from: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
-    let length = from.u16()?;
-    from.utf8(length.into())
+    // Longer than any name of a topic or host; the rest of the protocol has signed lengths.
+    let length = i16::try_from(from.u16()?).map_err(|_| from.error("name over 32 KiB"))?;
+    from.utf8(length.unsigned_abs().into())
 }
 
 #[cfg(test)]
@@ -234,6 +235,19 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(AssignmentInfo::decode(&bytes[..length]).is_err(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn a_name_that_could_not_be_written_again_is_refused() {
+        let with_name = |length: u16| {
+            let mut bytes = vec![0, 0, 0, 11, 0, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(vec![b'a'; length.into()]);
+            bytes.extend([0; 20]);
+            AssignmentInfo::decode(&bytes)
+        };
+        assert!(with_name(32_767).is_ok());
+        assert_eq!(with_name(32_768).map_err(|error| error.what), Err("name over 32 KiB"));
     }
 
     #[test]

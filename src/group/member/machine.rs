@@ -156,9 +156,7 @@ impl Member {
                 }
             }
             Event::LeaveRequested => self.drain(now, End::Left),
-            Event::RejoinRequested if matches!(self.phase, Phase::Stable) => {
-                self.rejoin(now, "the subscription changed")
-            }
+            Event::RejoinRequested if matches!(self.phase, Phase::Stable) => self.rejoin(now, "tasks were given up"),
             Event::RejoinRequested => {}
             Event::CommitRefused { generation, code } => self.commit_refused(now, generation, code),
         }

@@ -14,6 +14,7 @@ mod target;
 use std::collections::BTreeSet;
 
 pub use machine::Member;
+pub use reaction::{Api, Reaction, reaction};
 pub use target::Target;
 
 use super::ErrorCode;
@@ -245,7 +246,7 @@ pub enum Event {
     Revoked,
     /// The process shuts down.
     LeaveRequested,
-    /// The member's subscription changed, or the time of [`Target::next_rebalance_ms`] has come.
+    /// The runtime gave tasks up without an order: what is assigned next is opened anew.
     RejoinRequested,
     /// An offset commit of this generation was refused.
     CommitRefused {

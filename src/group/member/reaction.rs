@@ -5,22 +5,28 @@ use crate::group::ErrorCode;
 
 /// The request that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Kafka's names")]
 pub enum Api {
     FindCoordinator,
     JoinGroup,
     SyncGroup,
     Heartbeat,
+    LeaveGroup,
     OffsetCommit,
+    OffsetFetch,
 }
 
 impl Api {
+    /// Kafka's name of the request.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FindCoordinator => "FindCoordinator",
             Self::JoinGroup => "JoinGroup",
             Self::SyncGroup => "SyncGroup",
             Self::Heartbeat => "Heartbeat",
+            Self::LeaveGroup => "LeaveGroup",
             Self::OffsetCommit => "OffsetCommit",
+            Self::OffsetFetch => "OffsetFetch",
         }
     }
 }
@@ -61,9 +67,10 @@ pub fn reaction(api: Api, refusal: &Refusal) -> Reaction {
         | ErrorCode::UNSUPPORTED_VERSION => Reaction::Fatal(code),
         _ if api == Api::FindCoordinator => Reaction::Retry,
         ErrorCode::COORDINATOR_NOT_AVAILABLE | ErrorCode::NOT_COORDINATOR => Reaction::FindCoordinator,
+        ErrorCode::REQUEST_TIMED_OUT if api == Api::OffsetCommit => Reaction::FindCoordinator,
         ErrorCode::REBALANCE_IN_PROGRESS => Reaction::Rejoin,
         ErrorCode::ILLEGAL_GENERATION => Reaction::ResetGeneration,
-        ErrorCode::UNKNOWN_MEMBER_ID => Reaction::ResetIdentity,
+        ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::GROUP_ID_NOT_FOUND => Reaction::ResetIdentity,
         ErrorCode::FENCED_INSTANCE_ID => Reaction::Fenced,
         _ => Reaction::Retry,
     }

@@ -8,6 +8,8 @@ mod default;
 #[cfg(test)]
 mod evolution;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod plan;
 mod registry;
 #[cfg(test)]

@@ -52,6 +52,12 @@ impl GroupClient {
         &self.events
     }
 
+    /// Puts an answer into the channel of [`GroupClient::events`].
+    #[cfg(test)]
+    pub(super) fn answer(&self, event: Event) {
+        let _ = self.answers.send(event);
+    }
+
     /// Commits and fetches offsets from any thread.
     pub fn offsets(&self) -> OffsetsClient {
         OffsetsClient::new(self.living.jobs(), self.identity.clone())

@@ -36,6 +36,12 @@ impl Membership {
         self.client.offsets()
     }
 
+    /// Puts an answer of the coordinator into the channel of [`Membership::events`].
+    #[cfg(test)]
+    pub(crate) fn answer(&self, event: Event) {
+        self.client.answer(event);
+    }
+
     /// The machine, for reading.
     pub const fn member(&self) -> &Member {
         &self.member

@@ -11,7 +11,7 @@ mod frame;
 mod membership;
 mod offsets;
 mod requests;
-mod responses;
+pub(crate) mod responses;
 mod settings;
 mod versions;
 mod worker;

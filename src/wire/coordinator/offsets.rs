@@ -30,19 +30,11 @@ pub enum CommitError {
 }
 
 impl CommitError {
-    /// The reaction. A stale generation is retriable, because it moves on whenever the group rebalances; when the tasks
-    /// are really lost, the member says so (`Order::LoseAll`) and the runtime ends the commit.
-    pub const fn refusal(&self) -> Refusal {
+    /// The reaction.
+    pub fn refusal(&self) -> Refusal {
         match self {
             Self::NotAMember | Self::Connection(_) => Refusal::Retriable,
-            Self::Code(code) => match *code {
-                ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_INSTANCE_ID => Refusal::Fenced,
-                ErrorCode::OFFSET_METADATA_TOO_LARGE
-                | ErrorCode::INVALID_GROUP_ID
-                | ErrorCode::TOPIC_AUTHORIZATION_FAILED
-                | ErrorCode::GROUP_AUTHORIZATION_FAILED => Refusal::Fatal,
-                _ => Refusal::Retriable,
-            },
+            Self::Code(code) => Refusal::of_offsets(*code),
         }
     }
 }
@@ -107,8 +99,8 @@ impl OffsetsClient {
 }
 
 fn is_final(code: ErrorCode) -> bool {
-    [ErrorCode::TOPIC_AUTHORIZATION_FAILED, ErrorCode::GROUP_AUTHORIZATION_FAILED, ErrorCode::INVALID_GROUP_ID]
-        .contains(&code)
+    use crate::group::member::{self, Api, Reaction, reaction};
+    matches!(reaction(Api::OffsetFetch, &member::Refusal::Code(code)), Reaction::Fatal(_))
 }
 
 fn closed(context: &str) -> Error {

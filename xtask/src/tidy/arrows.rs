@@ -31,6 +31,11 @@ const ABSENCES: &[(&[&str], &[&str], &str)] = &[
         &["thalweg_state"],
         "this room knows no stores: let the task or the runtime hand over what it needs",
     ),
+    (
+        &["src/types/", "src/serde/", "src/task/", "src/dsl/", "src/query/", "src/wire/", "src/testing/", "state/src/"],
+        &["std::time::SystemTime"],
+        "only the runtime's clock reads the time of day, which steps when it is set: take the time as an argument",
+    ),
     (&["state/src/"], &["thalweg"], "the store crate lies below the library: move what both need into the store crate"),
 ];
 
