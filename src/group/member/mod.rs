@@ -245,7 +245,7 @@ pub enum Event {
     Revoked,
     /// The process shuts down.
     LeaveRequested,
-    /// The member's subscription changed, or the time of [`Target::next_rebalance_ms`] has come.
+    /// The member's subscription changed.
     RejoinRequested,
     /// An offset commit of this generation was refused.
     CommitRefused {
