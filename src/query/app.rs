@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::query::answer::{self, SERVED_BY};
+use crate::query::answer::{self, ROLE, SERVED_BY};
 use crate::query::error::Error;
 use crate::query::metrics::Metrics;
 use crate::query::peer::Peers;
@@ -144,6 +144,11 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         answer::insert(headers, SERVED_BY, &app.published.routing.load().this_instance.id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(route, "/v1/views/{view}" | "/v1/views/{view}/{key}") {
+        let text = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let forwarded = text(SERVED_BY) != Some(&app.published.routing.load().this_instance.id);
+        app.metrics.read(text(ROLE).unwrap_or_default(), forwarded, response.status());
+    }
     app.metrics.http_request(route, &method, response.status(), started.elapsed());
     response
 }

@@ -55,9 +55,10 @@ impl Peers {
         for (tried, instance) in instances.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let part = left / u32::try_from(instances.len() - tried).unwrap_or(u32::MAX);
-            let hop = timeout_at(Instant::now() + part, self.ask(instance, target, &sender)).await;
+            let started = Instant::now();
+            let hop = timeout_at(started + part, self.ask(instance, target, &sender)).await;
             last = hop.unwrap_or(Err(Error::PeerUnreachable));
-            app.metrics.forwarded(outcome(&last));
+            app.metrics.forwarded(outcome(&last), started.elapsed());
             if last.as_ref().is_ok_and(|response| response.status() != StatusCode::SERVICE_UNAVAILABLE) {
                 return last;
             }

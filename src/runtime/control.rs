@@ -19,7 +19,7 @@ use crate::group::codec::SubscriptionInfo;
 use crate::group::leader::{self, Tasks};
 use crate::group::member::{End, Event, Order, Target};
 use crate::group::{TaskSet, Tick, reconcile};
-use crate::query::{Heartbeat, Membership};
+use crate::query::{Heartbeat, Membership, ReopenCause};
 use crate::types::TaskId;
 use crate::wire::coordinator::Membership as Group;
 
@@ -233,6 +233,7 @@ impl Control {
             match &cause {
                 ReleaseCause::Reopen { reason } | ReleaseCause::Wipe { reason } if !awaited => {
                     tracing::warn!(%task, %reason, "the task failed and is opened again");
+                    self.publisher.metrics.reopened(if wipe { ReopenCause::Rebuild } else { ReopenCause::Retry });
                     if let Some(placement) = self.placements.get_mut(&task) {
                         placement.failed(wipe);
                         self.retries.push((self.clock.tick().after(RETRY_AFTER_MS), task));
@@ -258,6 +259,7 @@ impl Control {
     fn open(&mut self, task: TaskId) {
         let placement = self.workers.place(&self.placements);
         let open = self.workers.open_task(task, &placement);
+        tracing::info!(%task, thread = placement.thread() + 1, "task opens");
         self.placements.insert(task, placement);
         self.workers.restorer(RestorerCommand::Open(open));
     }
@@ -275,12 +277,18 @@ impl Control {
             return;
         };
         let (thread, progress) = placement.start(&state);
+        let restored = progress.load().restore;
+        tracing::info!(
+            %task, thread = thread + 1, records = restored.map_or(0, |restore| restore.restored_records),
+            seconds = restored.map_or(0.0, |restore| restore.elapsed.as_secs_f64()), "task is restored and runs"
+        );
         let inputs = self.tasks.get(&task).map(|task| task.partitions.clone()).unwrap_or_default();
         self.workers.thread(thread, ThreadCommand::Start(StartTask { task, state, inputs, progress }));
     }
 
     fn closed(&mut self, task: TaskId) {
         if !self.placements.contains_key(&task) {
+            tracing::info!(%task, "task is closed");
             self.publisher.forget(task);
         }
     }

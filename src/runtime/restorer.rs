@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use thalweg_state::{ErrorKind, Position, SharedMemory, StoreIndex, StoreSpec, TaskState, layout};
 
 use super::events::ControlEvent;
 use super::progress::{self, ProgressCell};
+use crate::query::{Metrics, ReopenCause, RestoreProgress};
 use crate::types::{Offset, SourceBatch, TaskId, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent};
 
@@ -52,6 +53,8 @@ pub(super) struct OpenTask {
 struct Changelog {
     store: StoreIndex,
     partition: TopicPartition,
+    /// Where the restore began.
+    first: Offset,
     next: Offset,
     end: Offset,
 }
@@ -60,6 +63,7 @@ struct Restoring {
     open: OpenTask,
     state: TaskState,
     changelogs: Vec<Changelog>,
+    began: Instant,
 }
 
 /// The restorer's side of its thread.
@@ -68,6 +72,7 @@ pub(super) struct Restorer {
     memory: Arc<SharedMemory>,
     commands: Receiver<RestorerCommand>,
     events: Sender<ControlEvent>,
+    metrics: Arc<Metrics>,
     tasks: BTreeMap<TaskId, Restoring>,
     /// Opened later: the cluster did not tell the offsets.
     waiting: Vec<OpenTask>,
@@ -80,9 +85,10 @@ impl Restorer {
         memory: Arc<SharedMemory>,
         commands: Receiver<RestorerCommand>,
         events: Sender<ControlEvent>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (tasks, waiting, batch) = (BTreeMap::new(), Vec::new(), SourceBatch::new());
-        Self { consumer, memory, commands, events, tasks, waiting, batch }
+        Self { consumer, memory, commands, events, metrics, tasks, waiting, batch }
     }
 
     /// Works until it is told to stop.
@@ -148,7 +154,7 @@ impl Restorer {
     fn open(&mut self, open: OpenTask) {
         match self.try_open(&open) {
             Ok((state, changelogs)) => {
-                self.tasks.insert(open.task, Restoring { open, state, changelogs });
+                self.tasks.insert(open.task, Restoring { open, state, changelogs, began: Instant::now() });
             }
             Err(RestoreError::Later(reason)) => {
                 tracing::warn!(task = %open.task, %reason, "cannot open the task yet, trying again");
@@ -161,11 +167,13 @@ impl Restorer {
     fn try_open(&mut self, open: &OpenTask) -> Result<(TaskState, Vec<Changelog>), RestoreError> {
         let mut opened = TaskState::open(&open.directory, &open.stores, &self.memory)?;
         if let Some(reason) = &opened.wiped {
+            self.metrics.reopened(ReopenCause::Rebuild);
             tracing::warn!(task = %open.task, %reason, "wiped a store that cannot be trusted, rebuilding it from its changelog");
         }
         let mut changelogs = self.offsets(open, opened.state.position())?;
         let impossible = changelogs.iter().find(|changelog| changelog.next > changelog.end).map(describe_impossible);
         if let Some(reason) = impossible {
+            self.metrics.reopened(ReopenCause::Rebuild);
             tracing::warn!(task = %open.task, %reason, "wiped a store that cannot be trusted, rebuilding it from its changelog");
             opened.state.close()?;
             TaskState::wipe(&open.directory)?;
@@ -189,7 +197,13 @@ impl Restorer {
                 Some(next) if next < range.start => Offset::MAX,
                 Some(next) => next,
             };
-            changelogs.push(Changelog { store: *store, partition: partition.clone(), next, end: range.end });
+            changelogs.push(Changelog {
+                store: *store,
+                partition: partition.clone(),
+                first: next,
+                next,
+                end: range.end,
+            });
         }
         Ok(changelogs)
     }
@@ -199,7 +213,9 @@ impl Restorer {
         let Some(mut restoring) = self.tasks.remove(&task) else { return };
         match self.replay(&mut restoring) {
             Ok(()) => {
-                progress::restoring(&restoring.open.progress, &restoring.open.stores, positions(&restoring.changelogs));
+                let Restoring { open, changelogs, began, .. } = &restoring;
+                let restore = restore_progress(changelogs, began.elapsed());
+                progress::restoring(&open.progress, &open.stores, positions(changelogs), restore);
                 if restoring.changelogs.iter().all(|changelog| changelog.next >= changelog.end) {
                     self.unassign(&restoring.changelogs);
                     self.tell(ControlEvent::Restored { task, state: restoring.state });
@@ -218,6 +234,7 @@ impl Restorer {
                 let wipe = error.kind == ErrorKind::Corrupt;
                 close(restoring.state, &restoring.open.directory, wipe);
                 if wipe {
+                    self.metrics.reopened(ReopenCause::Rebuild);
                     tracing::warn!(%task, %error, "wiped a store that cannot be trusted, rebuilding it from its changelog");
                     self.waiting.push(restoring.open);
                 } else {
@@ -240,6 +257,7 @@ impl Restorer {
                 let store = changelog.store;
                 let rows = spans.iter().map(|(key, row)| (store, *key, row.clone().map(|span| &rows[span])));
                 restoring.state.restore(rows, &position)?;
+                self.metrics.restored(restoring.open.task, self.batch.len());
             }
             match event {
                 None => {}
@@ -301,6 +319,15 @@ fn describe_impossible(changelog: &Changelog) -> String {
 
 fn positions(changelogs: &[Changelog]) -> Vec<(StoreIndex, TopicPartition, Offset, Offset)> {
     changelogs.iter().map(|c| (c.store, c.partition.clone(), c.next, c.end)).collect()
+}
+
+fn restore_progress(changelogs: &[Changelog], elapsed: Duration) -> RestoreProgress {
+    let between = |from: Offset, to: Offset| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+    RestoreProgress {
+        restored_records: changelogs.iter().map(|changelog| between(changelog.first, changelog.next)).sum(),
+        remaining_records: changelogs.iter().map(|changelog| between(changelog.next, changelog.end)).sum(),
+        elapsed,
+    }
 }
 
 /// The rows of changelog records: `int64 timestamp` then the value. A record without a key cannot be a row.

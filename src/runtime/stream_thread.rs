@@ -13,7 +13,7 @@ use super::commit::{self, CommitFailure};
 use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
 use super::running_task::RunningTask;
 use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_due};
-use crate::query::{Heartbeat, Metrics};
+use crate::query::{Heartbeat, Metrics, ThreadMetrics};
 use crate::task::{Fault, Input, Recipes, Step, Task, TaskOptions};
 use crate::types::{TaskId, TopicPartition};
 use crate::wire::coordinator::OffsetsClient;
@@ -57,6 +57,7 @@ pub(super) struct StreamThread {
     pub(super) consumer: Box<dyn Consumer>,
     pub(super) producer: Box<dyn Producer>,
     pub(super) tasks: BTreeMap<TaskId, RunningTask>,
+    metrics: ThreadMetrics,
     last_commit: Tick,
     last_publish: Instant,
 }
@@ -92,7 +93,8 @@ impl StreamThread {
         let consumer = setup.kafka.consumer(&format!("{}-consumer", setup.name))?;
         let producer = setup.kafka.producer(&format!("{}-producer", setup.name))?;
         let (last_commit, last_publish) = (setup.clock.tick(), Instant::now());
-        Ok(Self { setup, consumer, producer, tasks: BTreeMap::new(), last_commit, last_publish })
+        let metrics = setup.metrics.thread(&setup.name);
+        Ok(Self { setup, consumer, producer, tasks: BTreeMap::new(), metrics, last_commit, last_publish })
     }
 
     /// Works until it is told to stop. An error is one that only a person can settle.
@@ -150,6 +152,7 @@ impl StreamThread {
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes);
         running.publish(&setup.name);
         self.tasks.insert(id, running);
+        self.metrics.created.inc();
     }
 
     fn tell(&self, released: Released) {
@@ -207,6 +210,7 @@ impl StreamThread {
                 }
             }
             released.push((*id, running.task.into_state()));
+            self.metrics.closed.inc();
         }
         self.tell(Released { tasks: released, cause });
     }
@@ -215,8 +219,11 @@ impl StreamThread {
         let now = self.setup.clock.wall_ms();
         let mut records = 0;
         for (id, running) in &mut self.tasks {
+            let polling = Instant::now();
             running.fetch(&mut *self.consumer, &self.setup.metrics)?;
-            records += running.process(RECORDS_PER_TURN, now).map_err(|fault| ThreadError::Task(*id, fault))?;
+            self.metrics.poll.inc_by(polling.elapsed().as_secs_f64());
+            let processed = running.process(RECORDS_PER_TURN, now, &self.metrics);
+            records += processed.map_err(|fault| ThreadError::Task(*id, fault))?;
             if running.task.outbox().sink_bytes() >= OUTBOX_BYTES {
                 running.send(Step::Sinks, &mut *self.producer, &self.setup.metrics)?;
             }
@@ -253,12 +260,22 @@ impl StreamThread {
 
     fn commit(&mut self) -> Result<(), ThreadError> {
         let started = Instant::now();
-        let committed = commit::execute(self).map_err(ThreadError::Commit)?;
-        self.last_commit = self.setup.clock.tick();
-        if committed {
-            self.setup.metrics.commit_seconds(&self.setup.name).observe(started.elapsed().as_secs_f64());
+        let committed = commit::execute(self);
+        let seconds = started.elapsed().as_secs_f64();
+        self.metrics.commit.inc_by(seconds);
+        match committed {
+            Ok(committed) => {
+                self.last_commit = self.setup.clock.tick();
+                if committed {
+                    self.metrics.commit_seconds.observe(seconds);
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                self.metrics.commit_failures.inc();
+                Err(ThreadError::Commit(failure))
+            }
         }
-        Ok(())
     }
 
     /// Gives up what cannot go on; an error is one that only a person can settle.

@@ -5,12 +5,14 @@ mod batch;
 mod headers;
 mod ids;
 mod partition;
+mod spread;
 
 pub use arena::{ArenaRecord, RecordArena};
 pub use batch::{RecordView, SourceBatch};
 pub use headers::{Header, Headers, HeadersIter, HeadersView};
 pub use ids::{TaskId, TopicPartition};
 pub use partition::{murmur2, partition_of};
+pub use spread::Spread;
 
 /// Milliseconds since the Unix epoch, as in a Kafka record; negative means unknown.
 pub type Timestamp = i64;
