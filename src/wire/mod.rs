@@ -13,7 +13,7 @@ mod rdkafka;
 use std::time::Duration;
 
 pub use embedded::EmbeddedBroker;
-pub use rdkafka::{ForbiddenSetting, KafkaClients, SettingError, Settings, Table, check_settings};
+pub use rdkafka::{ForbiddenSetting, KafkaClients, SettingError, Settings, Table, check_settings, setting_names};
 
 use crate::types::{Offset, RecordArena, SourceBatch, TopicPartition};
 
