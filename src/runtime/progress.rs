@@ -72,6 +72,7 @@ fn memory(task: &Task) -> Vec<(&'static str, u64)> {
     let queues: usize = task.queues().iter().map(RecordQueue::bytes).sum();
     vec![
         ("queues", queues as u64),
+        ("memory_stores", task.state().memory_store_bytes() as u64),
         ("overlay", task.state().overlay_bytes() as u64),
         ("outbox", task.outbox_bytes() as u64),
     ]

@@ -354,3 +354,21 @@ fn close(state: TaskState, directory: &Path, wipe: bool) {
         tracing::error!(%error, "cannot wipe a store");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_counts_from_where_it_began_over_all_changelogs() {
+        let changelog = |first, next, end| {
+            let partition = TopicPartition::new("app-store-changelog", 0);
+            Changelog { store: 0, partition, first, next, end }
+        };
+        // One half done, one done, one read past the end that was seen at the start.
+        let changelogs = [changelog(100, 600, 1_100), changelog(0, 50, 50), changelog(5, 12, 10)];
+        let elapsed = Duration::from_secs(2);
+        let expected = RestoreProgress { restored_records: 557, remaining_records: 500, elapsed };
+        assert_eq!(restore_progress(&changelogs, elapsed), expected);
+    }
+}

@@ -126,6 +126,11 @@ impl TaskState {
         }
     }
 
+    /// Bytes of the committed rows of all stores that live in memory.
+    pub fn memory_store_bytes(&self) -> usize {
+        self.stores.iter().filter_map(|store| store.memory.as_ref()).map(MemoryStore::bytes).sum()
+    }
+
     /// Moves the overlay into the stores, together with the offsets of `position`, and shows the result to readers.
     ///
     /// One atomic write. It is durable after the next flush; until then the changelog has it. After an error the state
