@@ -32,31 +32,79 @@ fn end(mut instance: Instance) -> (Option<i32>, String) {
 }
 
 #[test]
-fn all_mistakes_in_the_configuration_are_told_at_once_and_nothing_starts() {
+fn ten_mistakes_in_the_configuration_are_told_at_once_and_nothing_starts() {
     let dir = tempfile::tempdir().unwrap();
-    let config = "\
-application.id = \"no spaces please\"
-application.comit_interval_ms = 100
-application.stream_threads = 0
-http.bind = \"nowhere\"
+    let certificate = dir.path().join("missing.pem").display().to_string();
+    let config = format!(
+        "\
+[application]
+id = \"orders\"
+comit_interval_ms = 100
+max_task_idle_ms = \"5s\"
+state_dir = \"here\"
+state_dir = \"there\"
+state_memory_bytes = 1024
+stream_threads = true
+
+[http]
+bind = \"localhost:8080\"
+
+[kafka]
+bootstrap_servers = []
+
+[kafka.group]
+session_timeout_ms = 6000
+heartbeat_interval_ms = 5000
+
+[kafka.common]
+\"ssl.ca.location\" = \"{certificate}\"
+
 [kafka.consumer]
-\"enable.auto.commit\" = \"true\"
-";
-    let (code, log) = end(Instance::spawn("mistaken", dir.path(), 0, config));
-    assert_eq!(code, Some(64), "{log}");
-    for mistake in [
-        "application.id",
-        "application.comit_interval_ms",
-        "application.commit_interval_ms",
-        "application.stream_threads",
-        "http.bind",
-        "kafka.bootstrap_servers",
-        "enable.auto.commit",
-    ] {
-        assert!(log.contains(mistake), "{mistake} is not told:\n{log}");
-    }
+\"fetch.min.byts\" = 1
+"
+    );
+    let (code, told) = end(Instance::spawn("mistaken", dir.path(), 0, &config));
+    let file = dir.path().join("mistaken.toml").display().to_string();
+    let expected = format!(
+        "\
+10 mistakes in the configuration, nothing was started:
+  {file}: line 6: not TOML: duplicate key state_dir; keep one of the lines
+  {file}: application.comit_interval_ms: there is no such key; did you mean application.commit_interval_ms?
+  {file}: application.max_task_idle_ms: \"5s\" is not a whole number from -1 to 3600000; write 5000, the name of the key says its unit
+  {file}: application.state_memory_bytes: 1024 is not a whole number of at least 16777216
+  {file}: application.stream_threads: true is not a whole number from 1 to 512
+  {file}: http.bind: \"localhost:8080\" is not an IP address and port such as 127.0.0.1:8080
+  {file}: kafka.bootstrap_servers: a value of type array is not host:port, several separated by commas; write them as one text, such as \"a:9092,b:9092\"
+  {file}: kafka.group.heartbeat_interval_ms: kafka.group.heartbeat_interval_ms must be at most a third of kafka.group.session_timeout_ms, or one lost heartbeat ends the membership; lower it, or raise kafka.group.session_timeout_ms
+  {file}: kafka.consumer.fetch.min.byts: 'fetch.min.byts' is not a setting of librdkafka; did you mean fetch.min.bytes?
+  {file}: kafka.common.ssl.ca.location: \"{certificate}\" is not a file that can be read: No such file or directory (os error 2)
+"
+    );
+    assert_eq!(told, expected);
+    assert_eq!(code, Some(64));
     let files: Vec<_> = dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(files.len(), 2, "the configuration and the log: {files:?}");
+}
+
+#[test]
+fn a_line_that_is_no_toml_is_told_beside_the_other_mistakes() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "\
+application.id = \"orders\"
+kafka.bootstrap_servers \"localhost:9092\"
+http.bind = 8080
+";
+    let (code, told) = end(Instance::spawn("broken", dir.path(), 0, config));
+    let file = dir.path().join("broken.toml").display().to_string();
+    let expected = format!(
+        "\
+2 mistakes in the configuration, nothing was started:
+  {file}: line 2: not TOML: key with no value, expected `=`
+  {file}: http.bind: 8080 is not an IP address and port such as 127.0.0.1:8080
+"
+    );
+    assert_eq!(told, expected);
+    assert_eq!(code, Some(64));
 }
 
 #[test]

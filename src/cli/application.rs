@@ -1,18 +1,16 @@
 //! What `main` of an application calls.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
-
-use super::arguments::{Arguments, Command, Options, parse};
+use super::arguments::{Arguments, Command, GraphForm, Options, parse};
 use super::environment::variables;
 use super::instance::{Instance, exit_of_run, kafka_clients, wire_settings};
 use super::load::{Loaded, load};
-use super::problem::{Problem, report};
-use super::settings::{Log, LogFormat, Registry, Settings};
-use super::{exit, show};
+use super::log::log;
+use super::problem::{Problem, nearest, report};
+use super::settings::{Kafka, Registry, Settings};
+use super::{exit, show, status};
 use crate::dsl::StreamsBuilder;
 use crate::serde::{RegistryOptions, SchemaRegistry, SerdeError};
 use crate::task::Recipes;
@@ -37,7 +35,11 @@ pub fn run(application: App, arguments: &[String]) -> u8 {
     match parse(application.name, application.about, arguments) {
         Err(usage) if usage.exit == exit::OK => print(&usage.text, exit::OK),
         Err(usage) => complain(&usage.text, usage.exit),
-        Ok(Arguments { command: Command::Describe }) => describe(application),
+        Ok(Arguments { command: Command::Topology(form) }) => topology(application, form),
+        Ok(Arguments { command: Command::Status { url } }) => match status::status(&url) {
+            Ok(text) => print(&text, exit::OK),
+            Err(reason) => complain(&reason, exit::UNAVAILABLE),
+        },
         Ok(Arguments { command: Command::Config(options) }) => match configuration(&options) {
             Ok(loaded) => print(&show::effective(&loaded.entries), exit::OK),
             Err(problems) => complain(&report(&problems), exit::USAGE),
@@ -68,6 +70,7 @@ pub fn configuration(options: &Options) -> Result<Loaded, Vec<Problem>> {
 
 /// The mistakes in the pass-through client settings, with the path of the key as their place.
 pub fn check(settings: &Settings) -> Vec<Problem> {
+    let names = wire::setting_names();
     let problem = |(table, mistake): (Table, wire::SettingError)| {
         let table = match table {
             Table::Common => "common",
@@ -77,9 +80,32 @@ pub fn check(settings: &Settings) -> Vec<Problem> {
         let (wire::SettingError::Forbidden(wire::ForbiddenSetting { key, .. })
         | wire::SettingError::Unknown { key }
         | wire::SettingError::Invalid { key, .. }) = &mistake;
+        let meant = match &mistake {
+            wire::SettingError::Unknown { key } => nearest(key, names.iter().map(String::as_str)),
+            wire::SettingError::Forbidden(_) | wire::SettingError::Invalid { .. } => None,
+        };
         Problem::new(format!("kafka.{table}.{key}"), mistake.to_string())
+            .suggest(meant.map(|meant| format!("did you mean {meant}?")))
     };
-    wire::check_settings(&wire_settings(settings)).into_iter().map(problem).collect()
+    let mut problems: Vec<Problem> = wire::check_settings(&wire_settings(settings)).into_iter().map(problem).collect();
+    problems.extend(unreadable_files(&settings.kafka));
+    problems
+}
+
+/// The files that client settings name and that cannot be read; the clients would tell one of them, later.
+fn unreadable_files(kafka: &Kafka) -> Vec<Problem> {
+    let sections = [("common", &kafka.common), ("consumer", &kafka.consumer), ("producer", &kafka.producer)];
+    let settings =
+        sections.into_iter().flat_map(|(section, named)| named.iter().map(move |(key, path)| (section, key, path)));
+    // librdkafka looks for certificates of the system itself when it is told to probe.
+    let files = settings
+        .filter(|(_, key, path)| (key.ends_with(".location") || key.ends_with(".keytab")) && path.as_str() != "probe");
+    let problem = |(section, key, path): (&str, &String, &String)| {
+        let error = std::fs::File::open(path).err()?;
+        let what = format!("{path:?} is not a file that can be read: {error}");
+        Some(Problem::new(format!("kafka.{section}.{key}"), what))
+    };
+    files.filter_map(problem).collect()
 }
 
 /// A client of the configured schema registry; asks nothing of it yet.
@@ -99,36 +125,28 @@ pub fn recipes(application: App, id: &str, registry: &Registry) -> Result<Recipe
     builder.build(id).map_err(|error| error.to_string())
 }
 
-fn describe(application: App) -> u8 {
+fn topology(application: App, form: GraphForm) -> u8 {
     // Describing asks nothing of a registry.
     let unasked =
         Registry { url: "http://localhost:8081".to_owned(), credentials: None, timeout: Duration::from_secs(1) };
     match recipes(application, application.name, &unasked) {
-        Ok(recipes) => print(&recipes.topology.describe(), exit::OK),
+        Ok(recipes) => match form {
+            GraphForm::Text => print(&recipes.topology.describe(), exit::OK),
+            GraphForm::Dot => print(&recipes.topology.dot(), exit::OK),
+        },
         Err(error) => complain(&error, exit::SOFTWARE),
     }
 }
 
-/// Sends log lines where the settings say; only the first call of a process has an effect.
-pub fn log(settings: &Log) {
-    let filter = EnvFilter::builder().parse_lossy(&settings.filter);
-    // Colours are for a person at a terminal; in a file they are noise.
-    let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
-    // A second initialisation is refused and changes nothing.
-    let _ = match settings.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().try_init(),
-    };
-}
-
 fn serve(application: App, settings: &Settings) -> u8 {
     log(&settings.log);
+    let id = &settings.application.id;
+    tracing::info!(application = %id, version = env!("CARGO_PKG_VERSION"), "starting");
     let Some(registry) = &settings.schema_registry else {
         let missing = Problem::new("schema_registry.url", "is not set, and this application's records are Avro");
         return complain(&report(&[missing]), exit::USAGE);
     };
-    let recipes = match recipes(application, &settings.application.id, registry) {
+    let recipes = match recipes(application, id, registry) {
         Ok(recipes) => recipes,
         Err(error) => return complain(&error, exit::SOFTWARE),
     };
@@ -137,17 +155,21 @@ fn serve(application: App, settings: &Settings) -> u8 {
         Ok(instance) => instance,
         Err(error) => return complain(&error.to_string(), error.exit()),
     };
-    if let Err(error) = wait_for_signal(&instance) {
-        tracing::error!(%error, "cannot listen for signals, stopping");
+    match wait_for_signal(&instance) {
+        Ok(cause) => tracing::info!(cause, "stopping"),
+        Err(error) => tracing::error!(%error, "cannot listen for signals, stopping"),
     }
     match instance.stop() {
-        Ok(()) => exit::OK,
+        Ok(()) => {
+            tracing::info!("stopped");
+            exit::OK
+        }
         Err(error) => complain(&error.to_string(), exit_of_run(&error)),
     }
 }
 
-/// Waits for SIGINT, SIGTERM, or the end of the run.
-fn wait_for_signal(instance: &Instance) -> std::io::Result<()> {
+/// Waits for SIGINT, SIGTERM, or the end of the run; says which it was.
+fn wait_for_signal(instance: &Instance) -> std::io::Result<&'static str> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -155,9 +177,9 @@ fn wait_for_signal(instance: &Instance) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         loop {
             tokio::select! {
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
-                () = tokio::time::sleep(LOOK) => if instance.is_finished() { return Ok(()) },
+                _ = interrupt.recv() => return Ok("SIGINT"),
+                _ = terminate.recv() => return Ok("SIGTERM"),
+                () = tokio::time::sleep(LOOK) => if instance.is_finished() { return Ok("the run ended") },
             }
         }
     })

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `describe`, `config`.
+//! The command line: `serve`, `status`, `topology`, `config`.
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
@@ -7,6 +7,9 @@ use super::exit;
 use super::key::KEYS;
 use super::layer::Inputs;
 use super::show;
+
+/// Where an instance answers with the default settings.
+const STATUS_URL: &str = "http://127.0.0.1:8080";
 
 /// A command line that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +24,23 @@ pub enum Command {
     /// Run the application.
     Serve(Options),
     /// Print the topology.
-    Describe,
+    Topology(GraphForm),
+    /// Print what the instances do.
+    Status {
+        /// Base URL of any instance.
+        url: String,
+    },
     /// Print the effective configuration.
     Config(Options),
+}
+
+/// How the topology is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraphForm {
+    /// The text of Kafka Streams.
+    Text,
+    /// The language of Graphviz.
+    Dot,
 }
 
 /// Where the configuration comes from, as given on the command line.
@@ -58,19 +75,29 @@ impl Options {
 /// Parses `arguments`, the program's name first; `about` is one line on what the application does.
 pub fn parse(application: &'static str, about: &'static str, arguments: &[String]) -> Result<Arguments, Usage> {
     let serve = with_options(clap::Command::new("serve").about("Run the application"));
-    let describe = clap::Command::new("describe").about("Print the topology");
+    let flag = |name: &'static str, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let topology = clap::Command::new("topology").alias("describe").about("Print the topology").args([
+        flag("text", "As Kafka Streams prints it (the default)"),
+        flag("dot", "For Graphviz: | dot -Tsvg > topology.svg").conflicts_with("text"),
+    ]);
+    let url = Arg::new("url").long("url").value_name("URL").default_value(STATUS_URL).help("Any instance");
+    let status = clap::Command::new("status").about("Print instances, tasks and lag").arg(url);
     let config = with_options(clap::Command::new("config").about("Print the effective configuration, secrets masked"));
     let command = clap::Command::new(application)
         .about(about)
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, describe, config]);
+        .subcommands([serve, status, topology, config]);
     let matches = command.try_get_matches_from(arguments).map_err(|error| usage(&error))?;
     let command = match matches.subcommand() {
         Some(("serve", matches)) => Command::Serve(options(matches)),
         Some(("config", matches)) => Command::Config(options(matches)),
-        _ => Command::Describe,
+        Some(("status", matches)) => {
+            Command::Status { url: matches.get_one::<String>("url").cloned().unwrap_or_default() }
+        }
+        Some((_, matches)) if matches.get_flag("dot") => Command::Topology(GraphForm::Dot),
+        _ => Command::Topology(GraphForm::Text),
     };
     Ok(Arguments { command })
 }

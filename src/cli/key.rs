@@ -205,5 +205,10 @@ pub const KEYS: &[Key] = &[
         "time that a client has to send the headers of a request, in ms",
     ),
     key("log.filter", Kind::LogFilter, Default::Is("info"), "what is logged, as directives of `tracing`"),
-    key("log.format", Kind::Choice(&["text", "json"]), Default::Is("text"), "how it is logged"),
+    key(
+        "log.format",
+        Kind::Choice(&["auto", "text", "json"]),
+        Default::Is("auto"),
+        "how it is logged: text for people, json one object per line; auto is text on a terminal, else json",
+    ),
 ];

@@ -66,18 +66,23 @@ struct Loader {
 
 impl Loader {
     fn take(&mut self, given: Given) {
-        if let Some(key) = KEYS.iter().find(|key| key.path == given.path) {
-            self.take_known(key, given);
+        let known = KEYS.iter().find(|key| key.path == given.path);
+        let Some(value) = given.value.clone() else {
+            self.faulty.extend(known.map(|key| key.path));
+            return;
+        };
+        if let Some(key) = known {
+            self.take_known(key, given, &value);
         } else if let Some((section, name)) = passed(&given.path) {
-            self.take_passed(section, name.to_owned(), given);
+            self.take_passed(section, name.to_owned(), given, &value);
         } else {
             let suggestion = similar(&given);
             self.problems.push(Problem::new(given.place, "there is no such key").suggest(suggestion));
         }
     }
 
-    fn take_known(&mut self, key: &'static Key, given: Given) {
-        match read(key, &given) {
+    fn take_known(&mut self, key: &'static Key, given: Given, value: &Toml) {
+        match read(key, &given, value) {
             Ok(value) => {
                 self.values.known.insert(key.path, value);
                 self.sources.insert(given.path.clone(), given.source);
@@ -90,9 +95,9 @@ impl Loader {
         }
     }
 
-    fn take_passed(&mut self, section: &'static str, name: String, given: Given) {
-        let Some(text) = scalar(&given.value) else {
-            let what = format!("{} is not a text, a number or a boolean", given.value.type_str());
+    fn take_passed(&mut self, section: &'static str, name: String, given: Given, value: &Toml) {
+        let Some(text) = scalar(value) else {
+            let what = format!("{} is not a text, a number or a boolean", value.type_str());
             self.problems.push(Problem::new(given.place, what));
             return;
         };
@@ -176,26 +181,66 @@ fn scalar(value: &Toml) -> Option<String> {
 }
 
 /// The value of `key`. Text from the environment and flags may be a number; in the file types are kept apart.
-fn read(key: &Key, given: &Given) -> Result<Value, Problem> {
-    let value = match (&given.value, key.kind) {
+fn read(key: &Key, given: &Given, value: &Toml) -> Result<Value, Problem> {
+    let read = match (value, key.kind) {
         (Toml::Integer(number), Kind::Integer(..)) => key.kind.read(&number.to_string()),
         (Toml::String(_), Kind::Integer(..)) if given.source == Source::File => None,
         (Toml::String(text), kind) => kind.read(text),
         _ => None,
     };
-    value.ok_or_else(|| {
-        let found = match (&given.value, key.secret) {
+    read.ok_or_else(|| {
+        let found = match (value, key.secret) {
             (_, true) => "the value".to_owned(),
-            (Toml::Array(_) | Toml::Table(_), false) => format!("a value of type {}", given.value.type_str()),
+            (Toml::Array(_) | Toml::Table(_), false) => format!("a value of type {}", value.type_str()),
             (value, false) => value.to_string(),
         };
-        let suggestion = match (key.kind, &given.value) {
-            (Kind::Choice(words), Toml::String(text)) => nearest(text, words.iter().copied()),
-            _ => None,
-        };
-        Problem::new(&given.place, format!("{found} is not {}", key.kind.expected()))
-            .suggest(suggestion.map(|word| format!("did you mean \"{word}\"?")))
+        let suggestion = if key.secret { None } else { instead(key, value) };
+        Problem::new(&given.place, format!("{found} is not {}", key.kind.expected())).suggest(suggestion)
     })
+}
+
+/// What was probably meant by a value that `key` does not take.
+fn instead(key: &Key, value: &Toml) -> Option<String> {
+    match (key.kind, value) {
+        (Kind::Choice(words), Toml::String(text)) => {
+            nearest(text, words.iter().copied()).map(|word| format!("did you mean \"{word}\"?"))
+        }
+        (Kind::Integer(..), Toml::String(text)) if key.kind.read(text).is_some() => {
+            Some(format!("write {text} without quotes"))
+        }
+        (Kind::Integer(..), Toml::String(text)) => {
+            let number = without_unit(key.path, text).filter(|number| key.kind.read(&number.to_string()).is_some())?;
+            Some(format!("write {number}, the name of the key says its unit"))
+        }
+        (Kind::Addresses, Toml::Array(_)) => Some("write them as one text, such as \"a:9092,b:9092\"".to_owned()),
+        _ => None,
+    }
+}
+
+/// The number in the unit that a key's name ends with, of a text such as `5s` or `64MiB`.
+fn without_unit(path: &str, text: &str) -> Option<i64> {
+    const TIMES: &[(&str, i64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("min", 60_000), ("h", 3_600_000)];
+    const SIZES: &[(&str, i64)] = &[
+        ("b", 1),
+        ("k", 1 << 10),
+        ("kb", 1 << 10),
+        ("kib", 1 << 10),
+        ("m", 1 << 20),
+        ("mb", 1 << 20),
+        ("mib", 1 << 20),
+        ("g", 1 << 30),
+        ("gb", 1 << 30),
+        ("gib", 1 << 30),
+    ];
+    let units = match path.rsplit('_').next()? {
+        "ms" => TIMES,
+        "bytes" => SIZES,
+        _ => return None,
+    };
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit = unit.trim().to_ascii_lowercase();
+    let (_, factor) = units.iter().find(|(known, _)| *known == unit)?;
+    number.parse::<i64>().ok()?.checked_mul(*factor)
 }
 
 /// The key that was probably meant, named as in the place where the wrong one stands.

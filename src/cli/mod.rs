@@ -12,17 +12,20 @@ mod key;
 mod kind;
 mod layer;
 mod load;
+mod log;
 mod open_files;
 mod problem;
+mod repeats;
 mod rule;
 mod settings;
 mod show;
+mod status;
 
 #[cfg(test)]
 mod tests;
 
-pub use application::{App, check, configuration, log, recipes, registry, run};
-pub use arguments::{Arguments, Command, Options, Usage, parse};
+pub use application::{App, check, configuration, recipes, registry, run};
+pub use arguments::{Arguments, Command, GraphForm, Options, Usage, parse};
 pub use environment::{arguments, variables};
 pub use exit::{DATA, IO, OK, SOFTWARE, TEMPORARY, UNAVAILABLE, USAGE};
 pub use instance::{Instance, InstanceError, kafka_clients};
@@ -30,6 +33,7 @@ pub use key::{KEYS, Key, PASSTHROUGH, Section};
 pub use kind::Kind;
 pub use layer::{Inputs, Source};
 pub use load::{Entry, Loaded, load};
+pub use log::log;
 pub use open_files::raise_open_files;
 pub use problem::{Problem, report};
 pub use settings::{Application, BadRecords, Credentials, Group, Http, Kafka, Log, LogFormat, Registry, Settings};

@@ -135,6 +135,8 @@ pub struct Log {
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// For people on a terminal, else JSON.
+    Auto,
     /// For people.
     Text,
     /// One JSON object per line.
@@ -192,7 +194,8 @@ impl Values {
                 filter: self.text("log.filter").unwrap_or_default(),
                 format: match self.text("log.format").as_deref() {
                     Some("json") => LogFormat::Json,
-                    _ => LogFormat::Text,
+                    Some("text") => LogFormat::Text,
+                    _ => LogFormat::Auto,
                 },
             },
         }

@@ -62,7 +62,7 @@ fn defaults_are_as_documented() {
     );
     assert_eq!(settings.schema_registry, None);
     assert_eq!(settings.http.bind, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Text });
+    assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
 }
 
 #[test]
@@ -179,14 +179,14 @@ fn many_mistakes_are_all_told_at_once() {
         "app.toml: application.comit_interval_ms: there is no such key; did you mean application.commit_interval_ms?",
         "app.toml: application.deserialization_policy: \"dead-letter\" is not one of dead_letter, skip, fail; did you mean \"dead_letter\"?",
         "app.toml: application.id: \"my orders\" is not letters, digits, '.', '_' and '-', at most 120",
-        "app.toml: application.stream_threads: \"2\" is not a whole number from 1 to 512",
+        "app.toml: application.stream_threads: \"2\" is not a whole number from 1 to 512; write 2 without quotes",
         "app.toml: kafka.consumer.fetch.min.bytes: array is not a text, a number or a boolean",
         "app.toml: kafka.session_timeout_ms: there is no such key; did you mean kafka.group.session_timeout_ms?",
         "THALWEG__HTTP__HEADER_READ_TIMEOUT_MS: \"-1\" is not a whole number from 1 to 600000",
         "THALWEG__APPLICATION__STATEDIR: there is no such key; did you mean THALWEG__APPLICATION__STATE_DIR?",
         "THALWEG__SCHEMA_REGISTRY__PASSWORD: the value is not text",
         "--set log.fromat: there is no such key; did you mean log.format?",
-        "--set log.format: \"jsn\" is not one of text, json; did you mean \"json\"?",
+        "--set log.format: \"jsn\" is not one of auto, text, json; did you mean \"json\"?",
         "kafka.bootstrap_servers: is required; set it in the file, as THALWEG__KAFKA__BOOTSTRAP_SERVERS or --bootstrap-servers",
         "app.toml: kafka.group.heartbeat_interval_ms: kafka.group.heartbeat_interval_ms must be at most a third of kafka.group.session_timeout_ms, or one lost heartbeat ends the membership; lower it, or raise kafka.group.session_timeout_ms",
         "app.toml: application.replication_factor: application.replication_factor must not be 0: a topic without copies does not exist; write -1 for the broker's default, or 1 and more",
@@ -216,10 +216,40 @@ fn a_problem_of_the_check_stands_where_the_value_was_given() {
 fn a_file_that_is_no_toml_is_one_mistake_beside_the_others() {
     let broken = "[application]\nid = 'a'\nid = 'secret'\n";
     let problems = refuse(&Inputs { file: file(broken), flags: vec![set("x", "y")], ..Inputs::default() });
-    assert_eq!(problems[0], "app.toml: line 3: not TOML: duplicate key");
-    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert_eq!(problems[0], "app.toml: line 3: not TOML: duplicate key id; keep one of the lines");
+    assert_eq!(problems.len(), 3, "the broker's address and the unknown flag: {problems:?}");
     let missing = Inputs { file: Some(("app.toml".into(), Err("not found".into()))), ..Inputs::default() };
     assert_eq!(refuse(&missing)[0], "app.toml: cannot be read: not found");
+}
+
+#[test]
+fn a_line_that_is_no_toml_hides_no_other_mistake() {
+    let text = "[application]\nid = hunter2\nstream_threads = 0\n[kafka\n[http]\nbind = 'x'\n";
+    let problems = refuse(&Inputs { file: file(text), ..Inputs::default() });
+    assert!(problems[0].starts_with("app.toml: line 2: not TOML: "), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.starts_with("app.toml: line 4: not TOML: ")), "{problems:?}");
+    let rest =
+        ["application.stream_threads: 0 is not", "http.bind: \"x\" is not", "kafka.bootstrap_servers: is required"];
+    for wrong in rest {
+        assert!(problems.iter().any(|problem| problem.contains(wrong)), "{wrong} in {problems:?}");
+    }
+    assert_eq!(problems.len(), 5, "the key of a broken line is not missing: {problems:?}");
+    assert!(problems.iter().all(|problem| !problem.contains("hunter2")), "{problems:?}");
+}
+
+#[test]
+fn a_number_with_a_unit_is_answered_with_the_number() {
+    let told = |path: &str, value: &str| {
+        refuse(&Inputs { file: file(LEAST), flags: vec![set(path, value)], ..Inputs::default() })
+    };
+    let suggestion = |path: &str, value: &str| told(path, value)[0].split_once("; ").map(|(_, text)| text.to_owned());
+    let number = |number: i64| Some(format!("write {number}, the name of the key says its unit"));
+    assert_eq!(suggestion("application.commit_interval_ms", "5s"), number(5_000));
+    assert_eq!(suggestion("application.commit_interval_ms", "2 min"), number(120_000));
+    assert_eq!(suggestion("application.state_memory_bytes", "64MiB"), number(64 << 20));
+    assert_eq!(suggestion("application.state_memory_bytes", "1 KB"), None, "below the least");
+    assert_eq!(suggestion("application.stream_threads", "2s"), None, "the name says no unit");
+    assert_eq!(suggestion("application.commit_interval_ms", "99999999999999999h"), None);
 }
 
 #[test]
@@ -315,8 +345,22 @@ fn a_command_line_that_is_not_understood_exits_with_64() {
         let arguments: Vec<_> = std::iter::once("app").chain(arguments.iter().copied()).map(str::to_owned).collect();
         parse("app", "about", &arguments)
     };
-    assert_eq!(run(&["describe"]).unwrap().command, Command::Describe);
-    for wrong in [&["serv"][..], &[], &["serve", "--nonsense"], &["serve", "extra"], &["serve", "--config"]] {
+    for text in [&["topology"][..], &["topology", "--text"], &["describe"]] {
+        assert_eq!(run(text).unwrap().command, Command::Topology(GraphForm::Text), "{text:?}");
+    }
+    assert_eq!(run(&["topology", "--dot"]).unwrap().command, Command::Topology(GraphForm::Dot));
+    let status = |url: &str| Command::Status { url: url.to_owned() };
+    assert_eq!(run(&["status"]).unwrap().command, status("http://127.0.0.1:8080"));
+    assert_eq!(run(&["status", "--url", "http://a:1"]).unwrap().command, status("http://a:1"));
+    let wrong: [&[&str]; 6] = [
+        &["serv"],
+        &[],
+        &["serve", "--nonsense"],
+        &["serve", "extra"],
+        &["serve", "--config"],
+        &["topology", "--text", "--dot"],
+    ];
+    for wrong in wrong {
         assert_eq!(run(wrong).unwrap_err().exit, USAGE, "{wrong:?}");
     }
     let help = run(&["serve", "--help"]).unwrap_err();

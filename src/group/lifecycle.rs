@@ -113,11 +113,6 @@ impl State {
             _ => return None,
         })
     }
-
-    /// Whether the state lets the task process records.
-    pub const fn processes(self) -> bool {
-        matches!(self, Self::Running)
-    }
 }
 
 #[cfg(test)]

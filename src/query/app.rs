@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::query::answer::{self, SERVED_BY};
+use crate::query::answer::{self, ROLE, SERVED_BY};
 use crate::query::error::Error;
 use crate::query::metrics::Metrics;
 use crate::query::outgoing::Outgoing;
@@ -97,9 +97,14 @@ impl App {
     /// Asks other instances.
     ///
     /// Its slots are not those of reads: two instances whose slots all wait for each other would stand still.
-    pub async fn forward(&self, instances: &[Instance], target: &Uri) -> Result<Response, Error> {
+    pub async fn forward(
+        &self,
+        instances: &[Instance],
+        target: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Response, Error> {
         let _slot = slot(&self.forwards).await?;
-        self.peers.forward(self, instances, target).await
+        self.peers.forward(self, instances, target, headers).await
     }
 
     /// Runs blocking `work` after the scrapes before it: reads that take all slots must not hide the metrics.
@@ -193,6 +198,11 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         answer::insert(headers, SERVED_BY, &app.published.routing.load().this_instance.id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(route, "/v1/views/{view}" | "/v1/views/{view}/{key}") {
+        let text = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let forwarded = text(SERVED_BY) != Some(&app.published.routing.load().this_instance.id);
+        app.metrics.read(text(ROLE).unwrap_or_default(), forwarded, response.status());
+    }
     app.metrics.http_request(route, &method, response.status(), started.elapsed());
     response
 }

@@ -1,83 +1,113 @@
 //! Gauges that each scrape reads from the published snapshots: nothing to keep up to date, nothing to remove.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntGaugeVec};
 
-use crate::query::snapshot::{LocalTask, Published, StoreProgress, ViewSpec};
+use crate::query::health;
+use crate::query::metrics::{Registrar, description as all};
+use crate::query::snapshot::{LocalTask, Published, StoreProgress};
 use crate::query::status::remaining;
 use crate::types::TaskId;
 
-struct Gauges {
-    registry: Registry,
-    active: IntGaugeVec,
+const NO_LABELS: &[&str] = &[];
+
+/// Every gauge, empty.
+pub struct Gauges {
+    info: IntGaugeVec,
+    ready: IntGaugeVec,
+    member_state: IntGaugeVec,
+    alive_threads: IntGaugeVec,
+    role: IntGaugeVec,
     restore_remaining: IntGaugeVec,
     rows: IntGaugeVec,
     bytes: IntGaugeVec,
     stream_time: GaugeVec,
+    buffered: IntGaugeVec,
     lag: IntGaugeVec,
     commit_age: GaugeVec,
+    memory: IntGaugeVec,
 }
 
-/// The gauges of all tasks of this instance at `now`.
+/// The gauges of this instance and of all its tasks at `now`.
 pub fn gather(published: &Published, now: Instant) -> Result<Vec<MetricFamily>, prometheus::Error> {
-    let gauges = Gauges::new()?;
-    let (topology, catalog) = (published.topology.load(), published.catalog.load());
-    for (id, local) in &catalog.tasks {
+    let mut registrar = Registrar::default();
+    let gauges = Gauges::new(&mut registrar)?;
+    gauges.instance(published, now);
+    gauges.memory(published);
+    for (id, local) in &published.catalog.load().tasks {
         gauges.task(*id, local, now);
-        let views = topology.views.values().filter(|view| view.subtopology == id.subtopology);
-        views.for_each(|view| gauges.rows(*id, local, view));
     }
-    Ok(gauges.registry.gather())
+    Ok(registrar.registry.gather())
 }
 
 impl Gauges {
-    fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        let whole = |name: &str, help: &str, labels: &[&str]| {
-            let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
-        let real = |name: &str, help: &str, labels: &[&str]| {
-            let gauge = GaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
+    /// All gauges, registered with `r`.
+    pub fn new(r: &mut Registrar) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            active: whole("thalweg_task_role", "1 for the role of each task here", &["task", "role"])?,
-            restore_remaining: whole(
-                "thalweg_task_restore_remaining_records",
-                "Changelog records that the store has not replayed yet",
-                &["task", "store"],
-            )?,
-            rows: whole("thalweg_store_rows", "Rows of a view's store, estimated", &["task", "store"])?,
-            bytes: whole("thalweg_store_bytes", "Bytes of a store", &["task", "store"])?,
-            stream_time: real("thalweg_task_stream_time_seconds", "Highest record timestamp seen", &["task"])?,
-            lag: whole("thalweg_partition_lag_records", "Input records not processed yet", &["topic", "partition"])?,
-            commit_age: real(
-                "thalweg_task_last_commit_age_seconds",
-                "Time since the last commit that succeeded",
-                &["task"],
-            )?,
-            registry,
+            info: r.gauges(&all::INFO)?,
+            ready: r.gauges(&all::READY)?,
+            member_state: r.gauges(&all::MEMBER_STATE)?,
+            alive_threads: r.gauges(&all::ALIVE_THREADS)?,
+            role: r.gauges(&all::TASK_ROLE)?,
+            restore_remaining: r.gauges(&all::TASK_RESTORE_REMAINING)?,
+            rows: r.gauges(&all::STORE_ROWS)?,
+            bytes: r.gauges(&all::STORE_BYTES)?,
+            stream_time: r.real_gauges(&all::TASK_STREAM_TIME)?,
+            buffered: r.gauges(&all::TASK_BUFFERED)?,
+            lag: r.gauges(&all::LAG)?,
+            commit_age: r.real_gauges(&all::TASK_COMMIT_AGE)?,
+            memory: r.gauges(&all::MEMORY)?,
         })
+    }
+
+    fn instance(&self, published: &Published, now: Instant) {
+        let health = published.health.load();
+        let application = &published.topology.load().application_id;
+        self.info.with_label_values(&[application.as_str(), env!("CARGO_PKG_VERSION")]).set(1);
+        self.member_state.with_label_values(&[health.membership.as_str()]).set(1);
+        let ready = health::not_ready(&health, &published.routing.load(), &published.catalog.load()).is_empty();
+        self.ready.with_label_values(NO_LABELS).set(i64::from(ready));
+        let turns = health.stream_threads().filter(|thread| thread.stuck_for(now).is_none());
+        self.alive_threads.with_label_values(NO_LABELS).set(whole(turns.count() as u64));
+    }
+
+    fn memory(&self, published: &Published) {
+        let mut owners: BTreeMap<&str, u64> = BTreeMap::new();
+        for owner in published.memory.load().iter() {
+            *owners.entry(owner.name).or_default() += (owner.bytes)();
+        }
+        for local in published.catalog.load().tasks.values() {
+            for (owner, bytes) in &local.progress.load().memory {
+                *owners.entry(owner).or_default() += bytes;
+            }
+        }
+        for (owner, bytes) in owners {
+            self.memory.with_label_values(&[owner]).set(whole(bytes));
+        }
     }
 
     fn task(&self, id: TaskId, local: &LocalTask, now: Instant) {
         let task = id.to_string();
         let progress = local.progress.load();
-        self.active.with_label_values(&[task.as_str(), local.role.as_str()]).set(1);
-        for StoreProgress { store, changelog, position, end, bytes } in &progress.stores {
+        self.role.with_label_values(&[task.as_str(), local.role.as_str()]).set(1);
+        for (index, StoreProgress { store, changelog, position, end, bytes }) in progress.stores.iter().enumerate() {
             let labels = [task.as_str(), store.as_str()];
             if let (Some(_), Some(records)) = (changelog, remaining(*position, *end)) {
                 self.restore_remaining.with_label_values(&labels).set(records);
             }
             if let Some(bytes) = bytes {
-                self.bytes.with_label_values(&labels).set(i64::try_from(*bytes).unwrap_or(i64::MAX));
+                self.bytes.with_label_values(&labels).set(whole(*bytes));
+            }
+            // The progress of a running task lists its stores in their order.
+            let reader = local.reader.as_ref().filter(|_| progress.thread.is_some());
+            if let Some(rows) = reader.and_then(|reader| reader.approximate_rows(index).ok()) {
+                self.rows.with_label_values(&labels).set(whole(rows));
             }
         }
+        self.buffered.with_label_values(&[&task]).set(whole(progress.buffered_records));
         if let Some(time) = progress.stream_time {
             self.stream_time.with_label_values(&[&task]).set(time as f64 / 1000.0);
         }
@@ -91,12 +121,8 @@ impl Gauges {
             }
         }
     }
+}
 
-    fn rows(&self, id: TaskId, local: &LocalTask, view: &ViewSpec) {
-        let rows = local.reader.as_ref().and_then(|reader| reader.approximate_rows(view.store_index).ok());
-        if let Some(rows) = rows {
-            let labels = [id.to_string(), view.store.clone()];
-            self.rows.with_label_values(&labels).set(i64::try_from(rows).unwrap_or(i64::MAX));
-        }
-    }
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

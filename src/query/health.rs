@@ -36,7 +36,8 @@ fn stuck_loops(health: &Health, now: Instant) -> Vec<String> {
     health.loops.iter().filter_map(|beat| Some((beat.name(), beat.stuck_for(now)?))).map(stuck).collect()
 }
 
-fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog) -> Vec<String> {
+/// Why the instance cannot serve all that it owns; nothing: it is ready.
+pub fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog) -> Vec<String> {
     let mut reasons = health.faults.clone();
     if health.membership != Membership::Stable {
         reasons.push(format!("membership is {}", health.membership.as_str()));

@@ -1,8 +1,13 @@
 //! The counters of an instance around one registry, built in `main` and passed down.
 //!
-//! Names follow Prometheus conventions with Kafka Streams' words. Label values are task ids, topics, threads, route
-//! templates and words of the code: all bounded. What a snapshot can tell is not counted here but read from it at each
-//! scrape (`gauges.rs`), so it leaves with its task.
+//! Names follow Prometheus conventions with Kafka Streams' words; `description.rs` is the table of all of them. Label
+//! values are task ids, topics, threads, route templates and words of the code: all bounded. What a snapshot can tell is
+//! not counted here but read from it at each scrape (`gauges.rs`), so it leaves with its task.
+
+pub(super) mod description;
+mod document;
+mod registrar;
+mod spreads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,29 +16,70 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    Counter, CounterVec, Encoder as _, Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder,
 };
 
 use crate::types::TaskId;
+use description as all;
+pub use description::Description;
+pub use document::metrics_document;
+pub use registrar::Registrar;
+pub use spreads::SpreadHistogram;
+use spreads::SpreadHistograms;
 
+const PROCESS_SECONDS: [f64; 9] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
 const COMMIT_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const REBALANCE_SECONDS: [f64; 9] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0];
 const HTTP_SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
+const NO_LABELS: &[&str] = &[];
 
 /// The counters of an instance.
 pub struct Metrics {
     registry: Registry,
-    process: IntCounterVec,
-    task_commits: IntCounterVec,
+    described: Vec<&'static Description>,
+    tasks: Tasks,
+    threads: Threads,
     dropped: IntCounterVec,
     dead_letters: IntCounterVec,
     consumed: IntCounterVec,
+    consumed_bytes: IntCounterVec,
     produced: IntCounterVec,
-    commit_seconds: HistogramVec,
+    produced_bytes: IntCounterVec,
+    reopened: IntCounterVec,
     rebalances: IntCounter,
-    http_requests: IntCounterVec,
-    http_seconds: HistogramVec,
-    forwarded: IntCounterVec,
+    rebalance_seconds: Histogram,
+    http: Http,
     dropped_reasons: Mutex<BTreeMap<TaskId, BTreeSet<&'static str>>>,
+}
+
+/// What carries the label `task`.
+struct Tasks {
+    process: IntCounterVec,
+    process_seconds: CounterVec,
+    punctuate: IntCounterVec,
+    punctuate_seconds: CounterVec,
+    commits: IntCounterVec,
+    restored: IntCounterVec,
+    lateness: SpreadHistograms,
+    latency: SpreadHistograms,
+}
+
+/// What carries the label `thread`.
+struct Threads {
+    busy: CounterVec,
+    process_seconds: HistogramVec,
+    commit_seconds: HistogramVec,
+    commit_failures: IntCounterVec,
+    created: IntCounterVec,
+    closed: IntCounterVec,
+}
+
+struct Http {
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    reads: IntCounterVec,
+    forwarded: IntCounterVec,
+    forward_seconds: Histogram,
 }
 
 /// How a forwarded hop ended.
@@ -63,14 +109,55 @@ impl HopOutcome {
     }
 }
 
+/// Why a task was opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReopenCause {
+    /// It failed and starts again from its last commit.
+    Retry,
+    /// Its stores could not be trusted and are rebuilt from their changelogs.
+    Rebuild,
+}
+
 /// The counters of one task; add to them once per batch.
 pub struct TaskMetrics {
     id: TaskId,
     metrics: Arc<Metrics>,
     /// Records processed.
     pub process: IntCounter,
+    /// Time spent processing them, seconds.
+    pub process_seconds: Counter,
+    /// Punctuations.
+    pub punctuate: IntCounter,
+    /// Time spent in wall-clock punctuations, seconds.
+    pub punctuate_seconds: Counter,
     /// Commits that succeeded.
     pub commits: IntCounter,
+    /// How far records were behind stream time.
+    pub lateness: Arc<SpreadHistogram>,
+    /// How old records were when they were processed.
+    pub latency: Arc<SpreadHistogram>,
+}
+
+/// The counters of one stream thread.
+pub struct ThreadMetrics {
+    /// Time spent fetching, seconds.
+    pub poll: Counter,
+    /// Time spent processing, seconds.
+    pub process: Counter,
+    /// Time spent in wall-clock punctuations, seconds.
+    pub punctuate: Counter,
+    /// Time spent committing, failed commits too, seconds.
+    pub commit: Counter,
+    /// Times of batches, seconds.
+    pub process_seconds: Histogram,
+    /// Times of commits that succeeded, seconds.
+    pub commit_seconds: Histogram,
+    /// Commits that failed.
+    pub commit_failures: IntCounter,
+    /// Tasks that it began to run.
+    pub created: IntCounter,
+    /// Tasks that it gave up.
+    pub closed: IntCounter,
 }
 
 impl TaskMetrics {
@@ -82,88 +169,138 @@ impl TaskMetrics {
     }
 }
 
+impl Tasks {
+    fn new(r: &mut Registrar) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            process: r.counters(&all::TASK_PROCESS)?,
+            process_seconds: r.real_counters(&all::TASK_PROCESS_SECONDS)?,
+            punctuate: r.counters(&all::TASK_PUNCTUATE)?,
+            punctuate_seconds: r.real_counters(&all::TASK_PUNCTUATE_SECONDS)?,
+            commits: r.counters(&all::TASK_COMMIT)?,
+            restored: r.counters(&all::TASK_RESTORE)?,
+            lateness: SpreadHistograms::new(r.describe(&all::TASK_LATENESS)),
+            latency: SpreadHistograms::new(r.describe(&all::TASK_LATENCY)),
+        })
+    }
+
+    fn remove(&self, id: TaskId) {
+        let label = id.to_string();
+        for counters in [&self.process, &self.punctuate, &self.commits, &self.restored] {
+            // An error says that the counter is not there, which is what is wanted.
+            let _ = counters.remove_label_values(&[&label]);
+        }
+        for counters in [&self.process_seconds, &self.punctuate_seconds] {
+            let _ = counters.remove_label_values(&[&label]);
+        }
+        self.lateness.remove(id);
+        self.latency.remove(id);
+    }
+}
+
+impl Threads {
+    fn new(r: &mut Registrar) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            busy: r.real_counters(&all::THREAD_BUSY)?,
+            process_seconds: r.histograms(&all::THREAD_PROCESS, &PROCESS_SECONDS)?,
+            commit_seconds: r.histograms(&all::THREAD_COMMIT, &COMMIT_SECONDS)?,
+            commit_failures: r.counters(&all::THREAD_COMMIT_FAILURES)?,
+            created: r.counters(&all::THREAD_TASK_CREATED)?,
+            closed: r.counters(&all::THREAD_TASK_CLOSED)?,
+        })
+    }
+}
+
+impl Http {
+    fn new(r: &mut Registrar) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            requests: r.counters(&all::HTTP_REQUESTS)?,
+            seconds: r.histograms(&all::HTTP_SECONDS, &HTTP_SECONDS)?,
+            reads: r.counters(&all::READS)?,
+            forwarded: r.counters(&all::FORWARDED)?,
+            forward_seconds: r.histograms(&all::FORWARD_SECONDS, &HTTP_SECONDS)?.with_label_values(NO_LABELS),
+        })
+    }
+}
+
 impl Metrics {
     /// All counters in a registry of their own; an error means that two of them have one name.
     pub fn new() -> Result<Arc<Self>, prometheus::Error> {
-        let registry = Registry::new();
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
-        };
-        let seconds = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
-            let seconds = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?;
-            registry.register(Box::new(seconds.clone()))?;
-            Ok::<_, prometheus::Error>(seconds)
-        };
-        let rebalances = IntCounter::new("thalweg_rebalances_total", "Rebalances that this instance took part in")?;
-        registry.register(Box::new(rebalances.clone()))?;
-        Ok(Arc::new(Self {
-            process: counters("thalweg_task_process_total", "Records processed", &["task"])?,
-            task_commits: counters("thalweg_task_commit_total", "Commits that succeeded", &["task"])?,
-            dropped: counters("thalweg_dropped_records_total", "Records dropped", &["task", "reason"])?,
-            dead_letters: counters("thalweg_dead_letters_total", "Records set aside", &["topic", "reason"])?,
-            consumed: counters("thalweg_records_consumed_total", "Records consumed", &["topic"])?,
-            produced: counters(
-                "thalweg_records_produced_total",
-                "Records handed to the client for producing",
-                &["topic"],
-            )?,
-            commit_seconds: seconds(
-                "thalweg_thread_commit_duration_seconds",
-                "Time of a commit, from flush to applied stores",
-                &["thread"],
-                &COMMIT_SECONDS,
-            )?,
-            rebalances,
-            http_requests: counters(
-                "thalweg_http_requests_total",
-                "HTTP requests answered, by route template",
-                &["route", "method", "status"],
-            )?,
-            http_seconds: seconds(
-                "thalweg_http_request_duration_seconds",
-                "Time until an answer is ready to be sent",
-                &["route"],
-                &HTTP_SECONDS,
-            )?,
-            forwarded: counters("thalweg_http_forwarded_total", "Hops to other instances", &["outcome"])?,
+        let mut r = Registrar::default();
+        let metrics = Self {
+            tasks: Tasks::new(&mut r)?,
+            threads: Threads::new(&mut r)?,
+            dropped: r.counters(&all::DROPPED)?,
+            dead_letters: r.counters(&all::DEAD_LETTERS)?,
+            consumed: r.counters(&all::CONSUMED)?,
+            consumed_bytes: r.counters(&all::CONSUMED_BYTES)?,
+            produced: r.counters(&all::PRODUCED)?,
+            produced_bytes: r.counters(&all::PRODUCED_BYTES)?,
+            reopened: r.counters(&all::TASK_REOPENED)?,
+            rebalances: r.counters(&all::REBALANCES)?.with_label_values(NO_LABELS),
+            rebalance_seconds: r.histograms(&all::REBALANCE_SECONDS, &REBALANCE_SECONDS)?.with_label_values(NO_LABELS),
+            http: Http::new(&mut r)?,
             dropped_reasons: Mutex::default(),
-            registry,
-        }))
+            registry: r.registry,
+            described: r.described,
+        };
+        Ok(Arc::new(metrics))
     }
 
     /// The counters of task `id`; the same ones when called again.
     pub fn task(self: &Arc<Self>, id: TaskId) -> TaskMetrics {
         let label = id.to_string();
+        let tasks = &self.tasks;
         TaskMetrics {
             id,
             metrics: Arc::clone(self),
-            process: self.process.with_label_values(&[&label]),
-            commits: self.task_commits.with_label_values(&[&label]),
+            process: tasks.process.with_label_values(&[&label]),
+            process_seconds: tasks.process_seconds.with_label_values(&[&label]),
+            punctuate: tasks.punctuate.with_label_values(&[&label]),
+            punctuate_seconds: tasks.punctuate_seconds.with_label_values(&[&label]),
+            commits: tasks.commits.with_label_values(&[&label]),
+            lateness: tasks.lateness.of(id),
+            latency: tasks.latency.of(id),
         }
     }
 
     /// Forgets the counters of a task that has left this instance.
     pub fn remove_task(&self, id: TaskId) {
+        self.tasks.remove(id);
         let label = id.to_string();
-        // An error says that the counter is not there, which is what is wanted.
-        let _ = self.process.remove_label_values(&[&label]);
-        let _ = self.task_commits.remove_label_values(&[&label]);
         let reasons = self.dropped_reasons.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         for reason in reasons.unwrap_or_default() {
+            // An error says that the counter is not there, which is what is wanted.
             let _ = self.dropped.remove_label_values(&[label.as_str(), reason]);
         }
     }
 
-    /// Records consumed from `topic`.
-    pub fn consumed(&self, topic: &str) -> IntCounter {
-        self.consumed.with_label_values(&[topic])
+    /// The counters of stream thread `name`; the same ones when called again.
+    pub fn thread(&self, name: &str) -> ThreadMetrics {
+        let threads = &self.threads;
+        let busy = |activity| threads.busy.with_label_values(&[name, activity]);
+        ThreadMetrics {
+            poll: busy("poll"),
+            process: busy("process"),
+            punctuate: busy("punctuate"),
+            commit: busy("commit"),
+            process_seconds: threads.process_seconds.with_label_values(&[name]),
+            commit_seconds: threads.commit_seconds.with_label_values(&[name]),
+            commit_failures: threads.commit_failures.with_label_values(&[name]),
+            created: threads.created.with_label_values(&[name]),
+            closed: threads.closed.with_label_values(&[name]),
+        }
     }
 
-    /// Records of `topic` that were handed to the client for producing.
-    pub fn produced(&self, topic: &str) -> IntCounter {
-        self.produced.with_label_values(&[topic])
+    /// Counts `records` in `bytes` consumed from `topic`.
+    pub fn consumed(&self, topic: &str, records: usize, bytes: usize) {
+        self.consumed.with_label_values(&[topic]).inc_by(records as u64);
+        self.consumed_bytes.with_label_values(&[topic]).inc_by(bytes as u64);
+    }
+
+    /// Counts `records` in `bytes` of `topic` that were handed to the client for producing.
+    pub fn produced(&self, topic: &str, records: usize, bytes: usize) {
+        self.produced.with_label_values(&[topic]).inc_by(records as u64);
+        self.produced_bytes.with_label_values(&[topic]).inc_by(bytes as u64);
     }
 
     /// Records of source `topic` that went to the dead letter topic for `reason`, a word of the code.
@@ -171,14 +308,28 @@ impl Metrics {
         self.dead_letters.with_label_values(&[topic, reason])
     }
 
-    /// Times of the commits of stream thread `thread`, seconds.
-    pub fn commit_seconds(&self, thread: &str) -> Histogram {
-        self.commit_seconds.with_label_values(&[thread])
+    /// Counts changelog records that `task` replayed.
+    pub fn restored(&self, task: TaskId, records: usize) {
+        self.tasks.restored.with_label_values(&[task.to_string()]).inc_by(records as u64);
+    }
+
+    /// Counts a task that is opened again.
+    pub fn reopened(&self, cause: ReopenCause) {
+        let cause = match cause {
+            ReopenCause::Retry => "retry",
+            ReopenCause::Rebuild => "rebuild",
+        };
+        self.reopened.with_label_values(&[cause]).inc();
     }
 
     /// Rebalances that this instance took part in.
     pub fn rebalances(&self) -> &IntCounter {
         &self.rebalances
+    }
+
+    /// Times from the begin of a rebalance until its assignment is taken, seconds.
+    pub fn rebalance_seconds(&self) -> &Histogram {
+        &self.rebalance_seconds
     }
 
     pub(super) fn http_request(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
@@ -188,17 +339,35 @@ impl Metrics {
             }
             _ => "other",
         };
-        self.http_requests.with_label_values(&[route, method, status.as_str()]).inc();
-        self.http_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+        self.http.requests.with_label_values(&[route, method, status.as_str()]).inc();
+        self.http.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
 
-    pub(super) fn forwarded(&self, outcome: HopOutcome) {
-        self.forwarded.with_label_values(&[outcome.as_str()]).inc();
+    /// Counts a read of a view: the role of the replica that answered, whether here, and how it ended.
+    pub(super) fn read(&self, role: &str, forwarded: bool, status: StatusCode) {
+        let role = ["active", "standby", "restoring"].into_iter().find(|known| *known == role).unwrap_or("none");
+        let outcome = match status.as_u16() {
+            200..=299 => "answered",
+            404 => "not_found",
+            409 => "behind",
+            400..=499 => "refused",
+            502 | 503 => "unavailable",
+            _ => "failed",
+        };
+        let hop = if forwarded { "forwarded" } else { "local" };
+        self.http.reads.with_label_values(&[role, hop, outcome]).inc();
+    }
+
+    pub(super) fn forwarded(&self, outcome: HopOutcome, took: Duration) {
+        self.http.forwarded.with_label_values(&[outcome.as_str()]).inc();
+        self.http.forward_seconds.observe(took.as_secs_f64());
     }
 
     /// All counters and `more` families as Prometheus text.
     pub(super) fn text(&self, more: &[MetricFamily]) -> Vec<u8> {
         let mut families = self.registry.gather();
+        families.extend(self.tasks.lateness.gather());
+        families.extend(self.tasks.latency.gather());
         families.extend_from_slice(more);
         let mut text = Vec::new();
         // Writing into a Vec cannot fail, and empty families are not gathered.

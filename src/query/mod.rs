@@ -26,9 +26,9 @@ mod tests;
 mod views;
 
 pub use app::{Config, router};
-pub use metrics::{Metrics, TaskMetrics};
+pub use metrics::{Description, Metrics, ReopenCause, SpreadHistogram, TaskMetrics, ThreadMetrics, metrics_document};
 pub use server::{Limits, Server, Stopped};
 pub use snapshot::{
-    Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, Published, Role, RoutingTable,
-    StoreProgress, TaskProgress, Topology, ViewSpec,
+    Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, MemoryOwner, Published,
+    RestoreProgress, Role, RoutingTable, StoreProgress, TaskProgress, Topology, ViewSpec,
 };

@@ -27,6 +27,9 @@ const POOL_IDLE_MAX: usize = 64;
 /// What of an answer is passed on.
 const PASSED_ON: [HeaderName; 6] = [header::CONTENT_TYPE, header::RETRY_AFTER, SERVED_BY, ROLE, POSITION, LAG];
 
+/// What of a request is passed on: its trace context (W3C Trace Context).
+const TRACE: [&str; 2] = ["traceparent", "tracestate"];
+
 /// The way to other instances; cheap to clone.
 #[derive(Clone)]
 pub struct Peers {
@@ -47,17 +50,25 @@ impl Peers {
         Self { client, deadline }
     }
 
-    /// Asks `instances` in order until one answers; each try gets an equal part of the time that is left.
-    pub async fn forward(&self, app: &App, instances: &[Instance], target: &Uri) -> Result<Response, Error> {
+    /// Asks `instances` in order until one answers; each try gets an equal part of the time that is left. The trace
+    /// context among `headers` goes along.
+    pub async fn forward(
+        &self,
+        app: &App,
+        instances: &[Instance],
+        target: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Response, Error> {
         let deadline = Instant::now() + self.deadline;
         let sender = app.published.routing.load().this_instance.id.clone();
         let mut last = Err(Error::PeerUnreachable);
         for (tried, instance) in instances.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let part = left / u32::try_from(instances.len() - tried).unwrap_or(u32::MAX);
-            let hop = timeout_at(Instant::now() + part, self.ask(instance, target, &sender)).await;
+            let started = Instant::now();
+            let hop = timeout_at(started + part, self.ask(instance, target, &sender, headers)).await;
             last = hop.unwrap_or(Err(Error::PeerUnreachable));
-            app.metrics.forwarded(outcome(&last));
+            app.metrics.forwarded(outcome(&last), started.elapsed());
             if last.as_ref().is_ok_and(|response| response.status() != StatusCode::SERVICE_UNAVAILABLE) {
                 return last;
             }
@@ -65,8 +76,19 @@ impl Peers {
         last
     }
 
-    async fn ask(&self, instance: &Instance, target: &Uri, sender: &str) -> Result<Response, Error> {
-        let request = request(instance, target, sender).ok_or(Error::PeerUnreachable)?;
+    async fn ask(
+        &self,
+        instance: &Instance,
+        target: &Uri,
+        sender: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response, Error> {
+        let mut request = request(instance, target, sender).ok_or(Error::PeerUnreachable)?;
+        for name in TRACE {
+            if let Some(value) = headers.get(name) {
+                request.headers_mut().insert(name, value.clone());
+            }
+        }
         let answer = self.client.request(request).await.map_err(|_| Error::PeerUnreachable)?;
         let (parts, body) = answer.into_parts();
         let served_by = parts.headers.get(SERVED_BY).ok_or(Error::BadPeerAnswer)?;

@@ -24,6 +24,8 @@ pub struct Published {
     pub catalog: ArcSwap<Catalog>,
     /// What the probes judge.
     pub health: ArcSwap<Health>,
+    /// Who holds memory beside the tasks; stored once, at the start.
+    pub memory: ArcSwap<Vec<MemoryOwner>>,
 }
 
 impl Published {
@@ -34,8 +36,17 @@ impl Published {
             routing: ArcSwap::from_pointee(RoutingTable::alone(this_instance)),
             catalog: ArcSwap::from_pointee(Catalog::default()),
             health: ArcSwap::from_pointee(health),
+            memory: ArcSwap::default(),
         }
     }
+}
+
+/// Who holds memory that no task counts as its own, such as the block cache.
+pub struct MemoryOwner {
+    /// A word of the code, as in the metrics.
+    pub name: &'static str,
+    /// Bytes held now; called at each scrape.
+    pub bytes: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// The processing graph and what of it can be read.
@@ -179,6 +190,43 @@ pub struct TaskProgress {
     pub inputs: Vec<InputProgress>,
     /// Its stores.
     pub stores: Vec<StoreProgress>,
+    /// How the restore goes; `None` when the task does not restore.
+    pub restore: Option<RestoreProgress>,
+    /// Records that wait in its queues.
+    pub buffered_records: u64,
+    /// Bytes that it holds, by owner: a word of the code, as in the metrics.
+    pub memory: Vec<(&'static str, u64)>,
+}
+
+/// How far a restore is, over all changelogs of a task. Offsets count as records: of a compacted changelog there are fewer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RestoreProgress {
+    /// Records replayed since the restore began.
+    pub restored_records: u64,
+    /// Records still to be replayed.
+    pub remaining_records: u64,
+    /// Time since the restore began.
+    pub elapsed: Duration,
+}
+
+impl RestoreProgress {
+    /// Share that is done, 0 to 100.
+    pub fn percent(&self) -> f64 {
+        let all = self.restored_records.saturating_add(self.remaining_records);
+        if all == 0 { 100.0 } else { self.restored_records as f64 * 100.0 / all as f64 }
+    }
+
+    /// Records per second since the restore began; 0 at its very begin.
+    pub fn records_per_second(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        if seconds > 0.0 { self.restored_records as f64 / seconds } else { 0.0 }
+    }
+
+    /// Seconds until it is done at the rate so far; `None` while there is no rate.
+    pub fn estimate_seconds(&self) -> Option<f64> {
+        let rate = self.records_per_second();
+        (rate > 0.0).then(|| self.remaining_records as f64 / rate)
+    }
 }
 
 /// How far a task is in one input partition.
@@ -203,7 +251,7 @@ pub struct StoreProgress {
     pub position: Offset,
     /// End offset of the changelog as last seen.
     pub end: Option<Offset>,
-    /// Bytes on disk and in memory, where known.
+    /// Bytes on disk and in memory; `None` while it is restored.
     pub bytes: Option<u64>,
 }
 
@@ -246,6 +294,13 @@ pub struct Health {
     pub faults: Vec<String>,
 }
 
+impl Health {
+    /// The loops of the stream threads.
+    pub fn stream_threads(&self) -> impl Iterator<Item = &Heartbeat> {
+        self.loops.iter().filter(|known| known.name().contains("StreamThread"))
+    }
+}
+
 /// A loop's sign of life: one relaxed store per turn, read by the liveness probe.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
@@ -276,5 +331,27 @@ impl Heartbeat {
     pub fn stuck_for(&self, now: Instant) -> Option<Duration> {
         let last = self.origin + Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         Some(now.saturating_duration_since(last)).filter(|age| *age > self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn restore(restored_records: u64, remaining_records: u64, seconds: u64) -> RestoreProgress {
+        RestoreProgress { restored_records, remaining_records, elapsed: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn a_restore_tells_share_rate_and_rest() {
+        let half = restore(250_000, 750_000, 5);
+        assert_eq!((half.percent(), half.records_per_second(), half.estimate_seconds()), (25.0, 50_000.0, Some(15.0)));
+    }
+
+    #[test]
+    fn a_restore_without_records_or_time_divides_by_nothing() {
+        assert_eq!((restore(0, 0, 1).percent(), restore(0, 0, 1).estimate_seconds()), (100.0, None));
+        assert_eq!((restore(5, 5, 0).records_per_second(), restore(5, 5, 0).estimate_seconds()), (0.0, None));
+        assert_eq!(restore(u64::MAX, u64::MAX, 1).percent(), 100.0, "a sum that does not fit stays below 101");
     }
 }

@@ -12,7 +12,7 @@ use crate::query::app::App;
 use crate::query::error::Error;
 use crate::query::gauges;
 use crate::query::params::no_parameters;
-use crate::query::snapshot::{InputProgress, LocalTask, StoreProgress};
+use crate::query::snapshot::{InputProgress, LocalTask, RestoreProgress, StoreProgress};
 use crate::types::{Offset, TaskId};
 
 /// `GET /v1/instances`: the processes of the application and their tasks, as of the last rebalance.
@@ -67,6 +67,14 @@ fn task(id: TaskId, local: &LocalTask, now: Instant) -> Value {
             "bytes": bytes,
         })
     };
+    let restore = |restore: &RestoreProgress| {
+        json!({
+            "percent": tenths(restore.percent()),
+            "records_per_second": restore.records_per_second().round(),
+            "remaining_records": restore.remaining_records,
+            "estimate_seconds": restore.estimate_seconds().map(tenths),
+        })
+    };
     json!({
         "id": id.to_string(),
         "role": local.role.as_str(),
@@ -76,7 +84,12 @@ fn task(id: TaskId, local: &LocalTask, now: Instant) -> Value {
         "last_commit_age_seconds": progress.last_commit.map(age),
         "inputs": progress.inputs.iter().map(input).collect::<Vec<_>>(),
         "stores": progress.stores.iter().map(store).collect::<Vec<_>>(),
+        "restore": progress.restore.as_ref().map(restore),
     })
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
 /// Records between `position` and `end`, never negative; `None` while the end is not known.

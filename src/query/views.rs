@@ -50,7 +50,7 @@ pub async fn point(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Resu
     match app.read(move |published| read_point(published, &view, &query, forwarded)).await? {
         Point::Here(response) => Ok(response),
         Point::There(_) if forwarded => Err(Error::NotHere),
-        Point::There(instances) => app.forward(&instances, &uri).await,
+        Point::There(instances) => app.forward(&instances, &uri, &headers).await,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::group::codec::SubscriptionInfo;
 use crate::group::leader::{self, Tasks};
 use crate::group::member::{End, Event, Order, Target};
 use crate::group::{TaskSet, reconcile};
-use crate::query::{Heartbeat, Membership};
+use crate::query::{Heartbeat, Membership, ReopenCause};
 use crate::types::TaskId;
 use crate::wire::coordinator::Membership as Group;
 
@@ -267,6 +267,7 @@ impl Control {
             match &cause {
                 ReleaseCause::Reopen { reason } | ReleaseCause::Wipe { reason } if !awaited => {
                     tracing::warn!(%task, %reason, "the task failed and is opened again");
+                    self.publisher.metrics.reopened(if wipe { ReopenCause::Rebuild } else { ReopenCause::Retry });
                     if let Some(placement) = self.placements.get_mut(&task) {
                         placement.failed(wipe);
                         self.retries.failed(self.clock.tick(), task);
@@ -297,6 +298,7 @@ impl Control {
         self.last_opening += 1;
         let placement = self.workers.place(&self.placements, self.last_opening);
         let open = self.workers.open_task(task, &placement, self.retries.backoff(task));
+        tracing::info!(%task, thread = placement.thread() + 1, "task opens");
         self.placements.insert(task, placement);
         self.tell_restorer(RestorerCommand::Open(open));
     }
@@ -315,6 +317,11 @@ impl Control {
         let current = self.placements.get_mut(&task).filter(|placement| placement.opening() == opening);
         let Some(placement) = current else { return self.close(task, state, false) };
         let (thread, progress) = placement.start(&state);
+        let restored = progress.load().restore;
+        tracing::info!(
+            %task, thread = thread + 1, records = restored.map_or(0, |restore| restore.restored_records),
+            seconds = restored.map_or(0.0, |restore| restore.elapsed.as_secs_f64()), "task is restored and runs"
+        );
         let inputs = self.tasks.get(&task).map(|task| task.partitions.clone()).unwrap_or_default();
         self.tell_thread(thread, ThreadCommand::Start(StartTask { task, state, inputs, progress }));
     }
@@ -341,6 +348,7 @@ impl Control {
 
     fn closed(&mut self, task: TaskId) {
         if !self.placements.contains_key(&task) {
+            tracing::info!(%task, "task is closed");
             self.publisher.forget(task);
         }
     }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use thalweg_state::{Position, StoreIndex, StoreSpec};
 
-use crate::query::{InputProgress, StoreProgress, TaskProgress};
-use crate::task::Task;
+use crate::query::{InputProgress, RestoreProgress, StoreProgress, TaskProgress};
+use crate::task::{RecordQueue, Task};
 use crate::types::{Offset, TopicPartition};
 
 /// The progress of one task, shared by whoever works on it and the readers.
@@ -18,6 +18,7 @@ pub(super) fn restoring(
     cell: &ProgressCell,
     stores: &[StoreSpec],
     positions: Vec<(StoreIndex, TopicPartition, Offset, Offset)>,
+    restore: RestoreProgress,
 ) {
     let store = |(index, partition, position, end): (StoreIndex, TopicPartition, Offset, Offset)| StoreProgress {
         store: stores[index].name.clone(),
@@ -28,6 +29,7 @@ pub(super) fn restoring(
     };
     cell.store(Arc::new(TaskProgress {
         stores: positions.into_iter().map(store).collect(),
+        restore: Some(restore),
         ..TaskProgress::default()
     }));
 }
@@ -42,10 +44,11 @@ pub(super) fn running(
     last_commit: Option<Instant>,
 ) {
     let position: &Position = task.state().position();
-    let stores = changelogs.iter().map(|(store, changelog)| {
+    let stores = changelogs.iter().enumerate().map(|(index, (store, changelog))| {
         let position = changelog.as_ref().and_then(|partition| position.get(&partition.to_string())).unwrap_or(0);
         let end = changelog.is_some().then_some(position);
-        StoreProgress { store: store.clone(), changelog: changelog.clone(), position, end, bytes: None }
+        let bytes = task.state().approximate_bytes(index).ok();
+        StoreProgress { store: store.clone(), changelog: changelog.clone(), position, end, bytes }
     });
     let inputs = task.input_positions().into_iter().zip(ends).map(|(input, end)| InputProgress {
         partition: input.partition,
@@ -58,5 +61,19 @@ pub(super) fn running(
         last_commit,
         inputs: inputs.collect(),
         stores: stores.collect(),
+        restore: None,
+        buffered_records: task.queues().iter().map(|queue| queue.len() as u64).sum(),
+        memory: memory(task),
     }));
+}
+
+/// What a running task holds, by owner.
+fn memory(task: &Task) -> Vec<(&'static str, u64)> {
+    let queues: usize = task.queues().iter().map(RecordQueue::bytes).sum();
+    vec![
+        ("queues", queues as u64),
+        ("memory_stores", task.state().memory_store_bytes() as u64),
+        ("overlay", task.state().overlay_bytes() as u64),
+        ("outbox", task.outbox_bytes() as u64),
+    ]
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::placement::Placement;
 use crate::group::leader::Tasks;
@@ -18,11 +19,13 @@ pub(super) struct Publisher {
     pub(super) metrics: Arc<Metrics>,
     pub(super) this_instance: Instance,
     version: u64,
+    /// When the rebalance began that is not over yet.
+    rebalancing: Option<Instant>,
 }
 
 impl Publisher {
     pub(super) fn new(published: Arc<Published>, metrics: Arc<Metrics>, this_instance: Instance) -> Self {
-        Self { published, metrics, this_instance, version: 0 }
+        Self { published, metrics, this_instance, version: 0, rebalancing: None }
     }
 
     /// Publishes the tasks of this process.
@@ -42,11 +45,15 @@ impl Publisher {
             health.membership = Membership::Stable;
             health.faults.retain(|fault| fault != LOST);
         });
+        if let Some(began) = self.rebalancing.take() {
+            self.metrics.rebalance_seconds().observe(began.elapsed().as_secs_f64());
+        }
     }
 
     /// Notes that a rebalance began.
-    pub(super) fn rebalance_began(&self) {
+    pub(super) fn rebalance_began(&mut self) {
         self.metrics.rebalances().inc();
+        self.rebalancing.get_or_insert_with(Instant::now);
         let known = self.published.health.load().assigned_once;
         self.membership(if known { Membership::Rebalancing } else { Membership::Joining });
     }
@@ -65,11 +72,16 @@ impl Publisher {
     }
 
     fn health(&self, change: impl Fn(&mut Health)) {
+        let before = self.published.health.load().membership;
         self.published.health.rcu(|health| {
             let mut health = Health::clone(health);
             change(&mut health);
             health
         });
+        let membership = self.published.health.load().membership;
+        if membership != before {
+            tracing::info!(state = membership.as_str(), "group membership");
+        }
     }
 
     /// Forgets the counters of a task that has left.

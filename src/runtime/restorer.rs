@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::events::{ControlEvent, Opening};
 use super::progress::{self, ProgressCell};
 use crate::group::{Backoff, Tick};
-use crate::query::Heartbeat;
+use crate::query::{Heartbeat, Metrics, ReopenCause, RestoreProgress};
 use crate::types::{Offset, SourceBatch, TaskId, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent};
 
@@ -58,6 +58,8 @@ pub(super) struct OpenTask {
 struct Changelog {
     store: StoreIndex,
     partition: TopicPartition,
+    /// Where the restore began.
+    first: Offset,
     next: Offset,
     end: Offset,
 }
@@ -66,6 +68,7 @@ struct Restoring {
     open: OpenTask,
     state: TaskState,
     changelogs: Vec<Changelog>,
+    began: Instant,
 }
 
 /// The restorer's side of its thread.
@@ -76,6 +79,7 @@ pub(super) struct Restorer {
     heartbeat: Heartbeat,
     commands: Receiver<RestorerCommand>,
     events: Sender<ControlEvent>,
+    metrics: Arc<Metrics>,
     tasks: BTreeMap<TaskId, Restoring>,
     /// To be opened, and when: new ones at once, others after the cluster did not tell their offsets.
     waiting: Vec<(Tick, OpenTask)>,
@@ -92,9 +96,10 @@ impl Restorer {
         heartbeat: Heartbeat,
         commands: Receiver<RestorerCommand>,
         events: Sender<ControlEvent>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (tasks, waiting, lent, batch) = (BTreeMap::new(), Vec::new(), BTreeSet::new(), SourceBatch::new());
-        Self { consumer, memory, clock, heartbeat, commands, events, tasks, waiting, lent, batch }
+        Self { consumer, memory, clock, heartbeat, commands, events, metrics, tasks, waiting, lent, batch }
     }
 
     /// Works until it is told to stop.
@@ -187,7 +192,7 @@ impl Restorer {
     fn open(&mut self, open: OpenTask) {
         match self.try_open(&open) {
             Ok((state, changelogs)) => {
-                self.tasks.insert(open.task, Restoring { open, state, changelogs });
+                self.tasks.insert(open.task, Restoring { open, state, changelogs, began: Instant::now() });
             }
             Err(RestoreError::Later(reason)) => {
                 tracing::warn!(task = %open.task, %reason, "cannot open the task yet, trying again");
@@ -202,11 +207,13 @@ impl Restorer {
     fn try_open(&mut self, open: &OpenTask) -> Result<(TaskState, Vec<Changelog>), RestoreError> {
         let mut opened = TaskState::open(&open.directory, &open.stores, &self.memory)?;
         if let Some(reason) = &opened.wiped {
+            self.metrics.reopened(ReopenCause::Rebuild);
             tracing::warn!(task = %open.task, %reason, "wiped a store that cannot be trusted, rebuilding it from its changelog");
         }
         let mut changelogs = self.offsets(open, opened.state.position())?;
         let impossible = changelogs.iter().find(|changelog| changelog.next > changelog.end).map(describe_impossible);
         if let Some(reason) = impossible {
+            self.metrics.reopened(ReopenCause::Rebuild);
             tracing::warn!(task = %open.task, %reason, "wiped a store that cannot be trusted, rebuilding it from its changelog");
             opened.state.close()?;
             TaskState::wipe(&open.directory)?;
@@ -230,7 +237,13 @@ impl Restorer {
                 Some(next) if next < range.start => Offset::MAX,
                 Some(next) => next,
             };
-            changelogs.push(Changelog { store: *store, partition: partition.clone(), next, end: range.end });
+            changelogs.push(Changelog {
+                store: *store,
+                partition: partition.clone(),
+                first: next,
+                next,
+                end: range.end,
+            });
         }
         Ok(changelogs)
     }
@@ -240,7 +253,9 @@ impl Restorer {
         let Some(mut restoring) = self.tasks.remove(&task) else { return };
         match self.replay(&mut restoring) {
             Ok(()) => {
-                progress::restoring(&restoring.open.progress, &restoring.open.stores, positions(&restoring.changelogs));
+                let Restoring { open, changelogs, began, .. } = &restoring;
+                let restore = restore_progress(changelogs, began.elapsed());
+                progress::restoring(&open.progress, &open.stores, positions(changelogs), restore);
                 if restoring.changelogs.iter().all(|changelog| changelog.next >= changelog.end) {
                     self.unassign(&restoring.changelogs);
                     self.lent.insert(task);
@@ -261,6 +276,7 @@ impl Restorer {
                 let wipe = error.kind == ErrorKind::Corrupt;
                 close(restoring.state, &restoring.open.directory, wipe);
                 if wipe {
+                    self.metrics.reopened(ReopenCause::Rebuild);
                     tracing::warn!(%task, %error, "wiped a store that cannot be trusted, rebuilding it from its changelog");
                     self.wait_with(restoring.open);
                 } else {
@@ -284,6 +300,7 @@ impl Restorer {
                 let store = changelog.store;
                 let rows = spans.iter().map(|(key, row)| (store, *key, row.clone().map(|span| &rows[span])));
                 restoring.state.restore(rows, &position)?;
+                self.metrics.restored(restoring.open.task, self.batch.len());
             }
             match event {
                 None => {}
@@ -347,6 +364,15 @@ fn positions(changelogs: &[Changelog]) -> Vec<(StoreIndex, TopicPartition, Offse
     changelogs.iter().map(|c| (c.store, c.partition.clone(), c.next, c.end)).collect()
 }
 
+fn restore_progress(changelogs: &[Changelog], elapsed: Duration) -> RestoreProgress {
+    let between = |from: Offset, to: Offset| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+    RestoreProgress {
+        restored_records: changelogs.iter().map(|changelog| between(changelog.first, changelog.next)).sum(),
+        remaining_records: changelogs.iter().map(|changelog| between(changelog.next, changelog.end)).sum(),
+        elapsed,
+    }
+}
+
 /// The rows of changelog records: `int64 timestamp` then the value. A record without a key cannot be a row.
 fn timestamped_rows<'a>(batch: &'a SourceBatch, rows: &mut Vec<u8>) -> Vec<(&'a [u8], Option<Range<usize>>)> {
     let mut spans = Vec::with_capacity(batch.len());
@@ -374,3 +400,21 @@ fn close(state: TaskState, directory: &Path, wipe: bool) {
 
 #[cfg(test)]
 mod turns;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_counts_from_where_it_began_over_all_changelogs() {
+        let changelog = |first, next, end| {
+            let partition = TopicPartition::new("app-store-changelog", 0);
+            Changelog { store: 0, partition, first, next, end }
+        };
+        // One half done, one done, one read past the end that was seen at the start.
+        let changelogs = [changelog(100, 600, 1_100), changelog(0, 50, 50), changelog(5, 12, 10)];
+        let elapsed = Duration::from_secs(2);
+        let expected = RestoreProgress { restored_records: 557, remaining_records: 500, elapsed };
+        assert_eq!(restore_progress(&changelogs, elapsed), expected);
+    }
+}

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::progress::{self, ProgressCell};
 use super::stream_thread::SEND_TIMEOUT;
-use crate::query::{Metrics, TaskMetrics};
+use crate::query::{Metrics, TaskMetrics, ThreadMetrics};
 use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Step, Task};
-use crate::types::{Offset, TopicPartition};
+use crate::types::{Now, Offset, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent, Producer};
 
 /// Records that may wait in one queue; a full queue leaves its partition unread.
@@ -69,7 +69,7 @@ impl RunningTask {
             let mut batch = self.task.spare_batch();
             let event = consumer.read(partition, READ_RECORDS, &mut batch)?;
             if !batch.is_empty() {
-                metrics.consumed(&partition.topic).inc_by(batch.len() as u64);
+                metrics.consumed(&partition.topic, batch.len(), batch.bytes());
                 let next = batch.get(batch.len() - 1).offset + 1;
                 self.ends[index] = self.ends[index].filter(|end| *end >= next);
                 self.task.enqueue(index, batch);
@@ -91,11 +91,31 @@ impl RunningTask {
         Ok(())
     }
 
-    /// Processes what may be processed; returns how many records that was.
-    pub(super) fn process(&mut self, budget: usize, now: crate::types::Now) -> Result<usize, Fault> {
+    /// Runs the wall-clock schedules that are due and processes what may be processed; returns how many records that
+    /// was. The clock is read per batch, never per record.
+    pub(super) fn process(&mut self, budget: usize, now: Now, thread: &ThreadMetrics) -> Result<usize, Fault> {
+        let (before, started) = (self.task.punctuations(), Instant::now());
         self.task.punctuate(now)?;
+        let punctuated = Instant::now();
+        let punctuations = self.task.punctuations();
         let progress = self.task.process(budget, now)?;
-        self.metrics.process.inc_by(progress.records as u64);
+        if punctuations > before {
+            let seconds = (punctuated - started).as_secs_f64();
+            self.metrics.punctuate_seconds.inc_by(seconds);
+            thread.punctuate.inc_by(seconds);
+        }
+        if progress.records > 0 {
+            let seconds = punctuated.elapsed().as_secs_f64();
+            self.metrics.process.inc_by(progress.records as u64);
+            self.metrics.process_seconds.inc_by(seconds);
+            thread.process.inc_by(seconds);
+            thread.process_seconds.observe(seconds);
+            self.task.take_spreads(|lateness, latency| {
+                self.metrics.lateness.add(lateness);
+                self.metrics.latency.add(latency);
+            });
+        }
+        self.metrics.punctuate.inc_by(self.task.punctuations() - before);
         Ok(progress.records)
     }
 
@@ -109,7 +129,7 @@ impl RunningTask {
         let mut sent = false;
         self.task.outbox().drain(step, |to, arena| {
             producer.send(to, arena, SEND_TIMEOUT)?;
-            metrics.produced(&to.topic).inc_by(arena.len() as u64);
+            metrics.produced(&to.topic, arena.len(), arena.bytes());
             sent = true;
             Ok::<_, wire::Error>(())
         })?;

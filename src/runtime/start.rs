@@ -26,7 +26,7 @@ use crate::group::codec::{LATEST_VERSION, SubscriptionInfo};
 use crate::group::leader::{THREADS_TAG, TaskInputs, Tasks};
 use crate::group::member::MemberConfig;
 use crate::group::{Backoff, CommitPolicy};
-use crate::query::{self, Health, Heartbeat, Metrics, Published, ViewSpec};
+use crate::query::{self, Health, Heartbeat, MemoryOwner, Metrics, Published, ViewSpec};
 use crate::task::{Recipes, TaskOptions};
 use crate::wire::coordinator::{CoordinatorSettings, Membership as Group};
 use crate::wire::{self, ErrorKind, Kafka};
@@ -102,6 +102,7 @@ impl Runtime {
         let recipes = Arc::new(recipes);
         let directory = Arc::new(StateDirectory::open(&options.state_dir, recipes.topology.application_id())?);
         let memory = Arc::new(SharedMemory::new(options.state_memory_bytes)?);
+        published.memory.store(Arc::new(memory_owners(&memory)));
         let (events, received) = bounded(EVENTS_MAX);
         let clock = Clock::start(options.wall_clock);
         let start =
@@ -196,7 +197,10 @@ impl Start {
                 topics::prepare(&*admin, &self.recipes, dead_letters, self.options.replication_factor)
             });
             match prepared {
-                Ok(topics) => return Ok(Some(topics)),
+                Ok(topics) => {
+                    tracing::info!(tasks = topics.plan.tasks.len(), "the cluster has the topics of the application");
+                    return Ok(Some(topics));
+                }
                 Err(TopicsError::Wire(error)) if error.kind == ErrorKind::Retriable => {
                     tracing::warn!(%error, "cannot prepare the topics yet, trying again");
                     self.fault(Some(format!("the cluster cannot prepare the topics yet: {error}")));
@@ -287,7 +291,15 @@ impl Start {
         loops.push(heartbeat.clone());
         let memory = Arc::clone(&self.memory);
         let restorer_join = Workers::start_restorer(
-            Restorer::new(consumer, memory, self.clock, heartbeat, commands, self.events.clone()),
+            Restorer::new(
+                consumer,
+                memory,
+                self.clock,
+                heartbeat,
+                commands,
+                self.events.clone(),
+                Arc::clone(&self.metrics),
+            ),
             self.events.clone(),
         )?;
         let workers = Workers {
@@ -299,6 +311,19 @@ impl Start {
         };
         Ok((workers, loops))
     }
+}
+
+/// Who holds memory beside the tasks.
+fn memory_owners(memory: &Arc<SharedMemory>) -> Vec<MemoryOwner> {
+    let owner = |name, bytes: fn(&SharedMemory) -> usize| {
+        let memory = Arc::clone(memory);
+        MemoryOwner { name, bytes: Box::new(move || bytes(&memory) as u64) }
+    };
+    vec![
+        // Write buffers are charged to the cache.
+        owner("block_cache", |memory| memory.used_bytes().saturating_sub(memory.write_buffer_bytes())),
+        owner("memtables", SharedMemory::write_buffer_bytes),
+    ]
 }
 
 /// The tasks as the group sees them.

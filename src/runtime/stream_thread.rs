@@ -15,7 +15,7 @@ use super::control::RunError;
 use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
 use super::running_task::RunningTask;
 use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_due};
-use crate::query::{Heartbeat, Metrics};
+use crate::query::{Heartbeat, Metrics, ThreadMetrics};
 use crate::task::{Fault, Input, Recipes, Step, Task, TaskOptions};
 use crate::types::{TaskId, TopicPartition};
 use crate::wire::coordinator::OffsetsClient;
@@ -61,6 +61,7 @@ pub(super) struct StreamThread {
     pub(super) consumer: Box<dyn Consumer>,
     pub(super) producer: Box<dyn Producer>,
     pub(super) tasks: BTreeMap<TaskId, RunningTask>,
+    metrics: ThreadMetrics,
     last_commit: Tick,
     last_publish: Instant,
 }
@@ -96,7 +97,8 @@ impl StreamThread {
         let consumer = setup.kafka.bounded_consumer(&format!("{}-consumer", setup.name), setup.share.prefetch)?;
         let producer = setup.kafka.producer(&format!("{}-producer", setup.name))?;
         let (last_commit, last_publish) = (setup.clock.tick(), Instant::now());
-        Ok(Self { setup, consumer, producer, tasks: BTreeMap::new(), last_commit, last_publish })
+        let metrics = setup.metrics.thread(&setup.name);
+        Ok(Self { setup, consumer, producer, tasks: BTreeMap::new(), metrics, last_commit, last_publish })
     }
 
     /// Works until it is told to stop. An error is one that only a person can settle.
@@ -154,6 +156,7 @@ impl StreamThread {
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes, setup.share.queue_bytes);
         running.publish(&setup.name);
         self.tasks.insert(id, running);
+        self.metrics.created.inc();
         self.share_caches();
     }
 
@@ -218,6 +221,7 @@ impl StreamThread {
                 }
             }
             released.push((*id, running.task.into_state()));
+            self.metrics.closed.inc();
         }
         self.share_caches();
         self.tell(Released { tasks: released, cause });
@@ -227,8 +231,11 @@ impl StreamThread {
         let now = self.setup.clock.now();
         let mut records = 0;
         for (id, running) in &mut self.tasks {
+            let polling = Instant::now();
             running.fetch(&mut *self.consumer, &self.setup.metrics)?;
-            records += running.process(RECORDS_PER_TURN, now).map_err(|fault| ThreadError::Task(*id, fault))?;
+            self.metrics.poll.inc_by(polling.elapsed().as_secs_f64());
+            let processed = running.process(RECORDS_PER_TURN, now, &self.metrics);
+            records += processed.map_err(|fault| ThreadError::Task(*id, fault))?;
             if running.task.outbox().sink_bytes() >= OUTBOX_BYTES {
                 running.send(Step::Sinks, &mut *self.producer, &self.setup.metrics)?;
             }
@@ -272,12 +279,22 @@ impl StreamThread {
         for (id, running) in &mut self.tasks {
             running.task.flush_caches().map_err(|fault| ThreadError::Task(*id, fault))?;
         }
-        let committed = commit::execute(self).map_err(ThreadError::Commit)?;
-        self.last_commit = self.setup.clock.tick();
-        if committed {
-            self.setup.metrics.commit_seconds(&self.setup.name).observe(started.elapsed().as_secs_f64());
+        let committed = commit::execute(self);
+        let seconds = started.elapsed().as_secs_f64();
+        self.metrics.commit.inc_by(seconds);
+        match committed {
+            Ok(committed) => {
+                self.last_commit = self.setup.clock.tick();
+                if committed {
+                    self.metrics.commit_seconds.observe(seconds);
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                self.metrics.commit_failures.inc();
+                Err(ThreadError::Commit(failure))
+            }
         }
-        Ok(())
     }
 
     /// Gives up what cannot go on; an error is one that only a person can settle.

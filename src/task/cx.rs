@@ -7,7 +7,7 @@ use thalweg_state::TaskState;
 use super::outbox::Outbox;
 use super::punctuate::Schedules;
 use super::record_cache::RecordCaches;
-use crate::types::{Headers, Offset, Timestamp, TopicPartition};
+use crate::types::{Headers, Offset, Spread, Timestamp, TopicPartition};
 
 /// Why an operator dropped a record (Kafka Streams' `dropped-records`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,10 @@ pub struct Cx {
     pub(crate) dropped: Dropped,
     pub(crate) dead_letters: BTreeMap<(usize, &'static str), u64>,
     pub(crate) headers: Headers,
+    /// How far the records of the batch in hand were behind stream time.
+    pub(crate) lateness: Spread,
+    /// How old they were, by the wall clock of the batch.
+    pub(crate) latency: Spread,
 }
 
 impl Cx {
@@ -93,6 +97,8 @@ impl Cx {
             dropped: Dropped::default(),
             dead_letters: BTreeMap::new(),
             headers: Headers::new(),
+            lateness: Spread::default(),
+            latency: Spread::default(),
         }
     }
 
@@ -124,7 +130,10 @@ impl Cx {
 
     /// Moves stream time to a record that was decoded and is about to be processed.
     pub(crate) fn observe(&mut self, timestamp: Timestamp) {
-        self.stream_time = self.stream_time.max(Some(timestamp));
+        let stream_time = self.stream_time.map_or(timestamp, |seen| seen.max(timestamp));
+        self.stream_time = Some(stream_time);
+        self.lateness.count(stream_time.saturating_sub(timestamp));
+        self.latency.count(self.wall_clock.saturating_sub(timestamp));
     }
 
     /// Counts a record that an operator drops.

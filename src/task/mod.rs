@@ -35,7 +35,7 @@ pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
-use crate::types::{Now, Offset, SourceBatch, TaskId, Timestamp, TopicPartition};
+use crate::types::{Now, Offset, SourceBatch, Spread, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
 use record_cache::FlushCache;
 
@@ -103,6 +103,7 @@ pub struct Task {
     blocked_until: Option<Timestamp>,
     spare: Vec<SourceBatch>,
     uncommitted: bool,
+    punctuations: u64,
 }
 
 /// Which entry a queue feeds, and what happens to its undecodable records.
@@ -172,6 +173,7 @@ impl Task {
             blocked_until: None,
             spare: Vec::new(),
             uncommitted: false,
+            punctuations: 0,
         }
     }
 
@@ -346,6 +348,7 @@ impl Task {
             self.cx.headers.clear();
             self.processors[due.node].borrow_mut().punctuate(due, &mut self.cx)?;
             self.uncommitted = true;
+            self.punctuations += 1;
         }
         Ok(())
     }
@@ -358,6 +361,11 @@ impl Task {
     /// Bytes of uncommitted rows and of records waiting to be produced.
     pub fn uncommitted_bytes(&self) -> usize {
         self.cx.state.overlay_bytes() + self.cx.outbox.bytes()
+    }
+
+    /// Bytes of the records waiting to be produced.
+    pub fn outbox_bytes(&self) -> usize {
+        self.cx.outbox.bytes()
     }
 
     /// Number of stores: how many changelog steps a commit has ([`Step::all`]).
@@ -378,6 +386,19 @@ impl Task {
     /// Highest record timestamp seen, in ms.
     pub fn stream_time(&self) -> Option<Timestamp> {
         self.cx.stream_time
+    }
+
+    /// Punctuations since the start.
+    pub fn punctuations(&self) -> u64 {
+        self.punctuations
+    }
+
+    /// Hands over how far the records processed since the last call were behind stream time, and how old they were.
+    pub fn take_spreads(&mut self, take: impl FnOnce(&Spread, &Spread)) {
+        let Cx { lateness, latency, .. } = &mut self.cx;
+        take(lateness, latency);
+        lateness.clear();
+        latency.clear();
     }
 
     /// Records dropped since the start, by reason.

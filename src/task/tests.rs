@@ -203,3 +203,19 @@ fn a_state_taken_back_has_none_of_the_uncommitted_rows() {
     let state = task.into_state();
     assert_eq!((state.get(0, b"k", &mut |_| {}).unwrap(), state.overlay_rows()), (false, 0));
 }
+
+#[test]
+fn ages_and_latenesses_are_counted_per_record_by_the_clock_of_the_batch() {
+    let mut task = start(-1, [None; 2]);
+    enqueue(&mut task, 0, 0, &[100, 1_000, 400, 666]);
+    assert_eq!(process(&mut task, 1_500).records, 4);
+    task.take_spreads(|lateness, latency| {
+        assert_eq!(
+            (lateness.counts.iter().sum::<u64>(), lateness.sum_ms),
+            (3, 600),
+            "what does not decode has no time"
+        );
+        assert_eq!((latency.counts.iter().sum::<u64>(), latency.sum_ms), (3, 1_400 + 500 + 1_100));
+    });
+    task.take_spreads(|lateness, latency| assert_eq!(lateness.sum_ms + latency.sum_ms, 0, "taken once"));
+}

@@ -7,6 +7,7 @@
 mod blueprint;
 mod build;
 mod describe;
+mod dot;
 mod error;
 mod internal_topic;
 mod java_order;

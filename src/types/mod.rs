@@ -6,6 +6,7 @@ mod headers;
 mod ids;
 mod now;
 mod partition;
+mod spread;
 
 pub use arena::{ArenaRecord, RecordArena};
 pub use batch::{RecordView, SourceBatch};
@@ -13,6 +14,7 @@ pub use headers::{Header, Headers, HeadersIter, HeadersView};
 pub use ids::{TaskId, TopicPartition};
 pub use now::Now;
 pub use partition::{murmur2, partition_of};
+pub use spread::Spread;
 
 /// Milliseconds since the Unix epoch, as in a Kafka record; negative means unknown.
 pub type Timestamp = i64;

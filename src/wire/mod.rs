@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use embedded::EmbeddedBroker;
-pub use rdkafka::{ForbiddenSetting, KafkaClients, SettingError, Settings, Table, check_settings};
+pub use rdkafka::{ForbiddenSetting, KafkaClients, SettingError, Settings, Table, check_settings, setting_names};
 
 use crate::types::{Offset, RecordArena, SourceBatch, TopicPartition};
 

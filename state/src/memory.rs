@@ -15,6 +15,7 @@ use crate::store::{self, KeyRange, Visit};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryStore {
     rows: OrdSet<Row>,
+    bytes: usize,
 }
 
 /// Key and value in one allocation; ordered by the key alone.
@@ -28,13 +29,14 @@ impl MemoryStore {
     /// Writes `key`; no value deletes it. `scratch` is used to put the row together.
     pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>, scratch: &mut Vec<u8>) {
         let Some(value) = value else {
-            self.rows.remove(key);
+            self.bytes -= self.rows.remove(key).map_or(0, |row| row.bytes.len());
             return;
         };
         scratch.clear();
         scratch.extend_from_slice(key);
         scratch.extend_from_slice(value);
-        self.rows.insert(Row { bytes: Arc::from(scratch.as_slice()), key_len: key.len() });
+        let replaced = self.rows.insert(Row { bytes: Arc::from(scratch.as_slice()), key_len: key.len() });
+        self.bytes = self.bytes + scratch.len() - replaced.map_or(0, |row| row.bytes.len());
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
@@ -54,6 +56,11 @@ impl MemoryStore {
 
     pub(crate) fn rows(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Bytes of all keys and values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

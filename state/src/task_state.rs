@@ -118,6 +118,19 @@ impl TaskState {
         self.stores.iter().map(|store| store.overlay.rows()).sum()
     }
 
+    /// Roughly how many bytes the committed rows of `store` take, on disk and in memory.
+    pub fn approximate_bytes(&self, store: StoreIndex) -> Result<u64, Error> {
+        match &self.stores[store].memory {
+            Some(memory) => Ok(memory.bytes() as u64),
+            None => self.database("ask")?.approximate_bytes(store),
+        }
+    }
+
+    /// Bytes of the committed rows of all stores that live in memory.
+    pub fn memory_store_bytes(&self) -> usize {
+        self.stores.iter().filter_map(|store| store.memory.as_ref()).map(MemoryStore::bytes).sum()
+    }
+
     /// Moves the overlay into the stores, together with the offsets of `position`, and shows the result to readers.
     ///
     /// One atomic write. It is durable after the next flush; until then the changelog has it. After an error the state

@@ -5,6 +5,7 @@
 mod derived;
 mod http;
 mod interchange;
+mod operator;
 mod poison;
 mod views;
 

@@ -36,6 +36,7 @@ mod tests {
         describe(&builder, &serdes());
         let recipes = builder.build("orders").unwrap();
         assert_eq!(recipes.topology.describe(), include_str!("topology/describe.txt"));
+        assert_eq!(recipes.topology.dot(), include_str!("topology/topology.dot"));
         let views: Vec<&str> = recipes.views.iter().map(|view| view.name.as_str()).collect();
         assert_eq!(views, ["order-status", "customer-orders"], "the phone numbers are no view");
     }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::group::codec::{
-    AssignmentInfo, ConsumerAssignment, DecodeError, NO_REBALANCE, PartitionsByHost, REBALANCE_NOW,
-};
+use crate::group::codec::{AssignmentInfo, ConsumerAssignment, DecodeError, PartitionsByHost, REBALANCE_NOW};
 use crate::types::TaskId;
 
 /// An assignment, read.
@@ -20,8 +18,6 @@ pub struct Target {
     pub standby_hosts: PartitionsByHost,
     /// Join again as soon as this is applied.
     pub rejoin_now: bool,
-    /// Ms since the epoch at which the leader wants the next rebalance (probing, KIP-441).
-    pub next_rebalance_ms: Option<i64>,
     /// `AssignorError`; not 0: stop.
     pub error_code: i32,
 }
@@ -37,14 +33,12 @@ impl Target {
         if info.active.len() != consumer.partitions.len() {
             return Err(DecodeError { what: "active tasks and partitions differ in number", at: 0 });
         }
-        let planned = |ms: &i64| ![REBALANCE_NOW, NO_REBALANCE].contains(ms);
         Ok(Self {
             active: info.active.into_iter().collect(),
             standby: info.standby.into_keys().collect(),
             active_hosts: info.active_hosts,
             standby_hosts: info.standby_hosts,
             rejoin_now: info.next_rebalance_ms == REBALANCE_NOW,
-            next_rebalance_ms: Some(info.next_rebalance_ms).filter(planned),
             error_code: info.error_code,
         })
     }

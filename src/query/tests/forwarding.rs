@@ -193,3 +193,38 @@ fn keys_cross_the_hop_byte_for_byte() {
         check(&key, &utf8_percent_encode(&key, NON_ALPHANUMERIC).to_string());
     });
 }
+
+/// A peer that answers as `b` and keeps what it was sent.
+async fn echoing_peer(listener: tokio::net::TcpListener) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let byte = stream.read_u8().await.unwrap();
+        request.push(byte);
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nthalweg-served-by: b\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(answer).await.unwrap();
+    String::from_utf8(request).unwrap()
+}
+
+#[tokio::test]
+async fn a_forwarded_read_takes_the_trace_context_of_its_caller_along() {
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let world = World::named("a");
+    let endpoint = listener.local_addr().unwrap().to_string();
+    world.table(|table| table.instances = vec![instance("a", None), instance("b", Some(endpoint))]);
+    world.owned_by(TaskId::new(0, 1), 1);
+    let peer = tokio::spawn(echoing_peer(listener));
+    let request = Request::get(format!("/v1/views/orders/{}", key_in(1)))
+        .header("traceparent", TRACE)
+        .header("tracestate", "vendor=1")
+        .header("authorization", "secret");
+    assert_eq!(send(world.router(), request.body(Body::empty()).unwrap()).await.status, 200);
+    let sent = peer.await.unwrap();
+    for header in [format!("traceparent: {TRACE}"), "tracestate: vendor=1".to_owned()] {
+        assert!(sent.lines().any(|line| line == header), "{header} in {sent}");
+    }
+    assert!(!sent.contains("secret"), "nothing else goes along: {sent}");
+}

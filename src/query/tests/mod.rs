@@ -143,7 +143,7 @@ fn local(partition: i32, role: Role, reader: FakeReader) -> LocalTask {
             end: Some(9),
             bytes: Some(4096),
         }],
-        last_commit: None,
+        ..TaskProgress::default()
     };
     LocalTask {
         role,

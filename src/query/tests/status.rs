@@ -67,6 +67,7 @@ async fn tasks_show_how_far_they_are() {
                 "store": "orders-store", "changelog": "app-orders-changelog-2", "position": 5, "end": 9,
                 "remaining": 4, "bytes": 4096,
             }],
+            "restore": null,
         }]})
     );
 }

@@ -13,7 +13,7 @@ mod settings;
 
 use std::sync::Arc;
 
-pub use settings::{ForbiddenSetting, SettingError, Settings, Table, check_settings};
+pub use settings::{ForbiddenSetting, SettingError, Settings, Table, check_settings, setting_names};
 
 pub(super) use native::MockCluster;
 

@@ -141,6 +141,11 @@ fn rules(client_type: ClientType) -> impl Iterator<Item = &'static Rule> + Clone
     COMMON.iter().chain(own)
 }
 
+/// The names of all settings of librdkafka, for suggestions.
+pub fn setting_names() -> Vec<String> {
+    Conf::new().names()
+}
+
 /// Every mistake in `settings`, in the order of the maps and of their keys.
 pub fn check_settings(settings: &Settings) -> Vec<(Table, SettingError)> {
     let everywhere: Vec<&Rule> = COMMON.iter().chain(CONSUMER).chain(PRODUCER).collect();

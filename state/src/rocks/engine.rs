@@ -132,6 +132,15 @@ impl Engine {
         rows.map(Option::unwrap_or_default).map_err(|error| self.failed("ask", &error))
     }
 
+    /// Bytes of the live files of `store` and of its write buffers.
+    pub(crate) fn approximate_bytes(&self, store: StoreIndex) -> Result<u64, Error> {
+        let family = self.family(store);
+        let property = |name| self.db.property_int_value_cf(family, name).map(Option::unwrap_or_default);
+        let files = property(rocksdb::properties::LIVE_SST_FILES_SIZE);
+        let buffers = property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES);
+        files.and_then(|files| Ok(files + buffers?)).map_err(|error| self.failed("ask", &error))
+    }
+
     pub(super) fn family(&self, store: StoreIndex) -> &ColumnFamily {
         let name = self.families[store].as_deref().expect("only stores in RocksDB are asked for here");
         self.named(name)

@@ -54,6 +54,11 @@ impl SharedMemory {
         self.cache.get_usage()
     }
 
+    /// Bytes of [`SharedMemory::used_bytes`] that are write buffers.
+    pub fn write_buffer_bytes(&self) -> usize {
+        self.buffers.get_usage()
+    }
+
     /// Options of a database.
     pub(super) fn database_options(&self) -> Options {
         let mut options = Options::default();

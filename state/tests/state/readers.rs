@@ -152,3 +152,32 @@ fn rows_are_counted_roughly() {
         assert_eq!((reader.approximate_rows(0).unwrap(), reader.approximate_rows(1).unwrap()), (1000, 0));
     }
 }
+
+#[test]
+fn the_size_of_a_store_is_that_of_its_rows() {
+    for backend in BACKENDS {
+        let directory = TempDir::new().unwrap();
+        let mut state = open(directory.path(), &[spec("a", backend), spec("b", backend)]);
+        let empty = state.approximate_bytes(1).unwrap();
+        for key in 0..1000_u32 {
+            state.put(0, &key.to_be_bytes(), Some(&[7; 96])).unwrap();
+        }
+        assert_eq!(state.approximate_bytes(0).unwrap(), empty, "uncommitted rows are the overlay's");
+        state.apply(&Position::default()).unwrap();
+        let written = state.approximate_bytes(0).unwrap();
+        assert!((100_000..400_000).contains(&written), "{backend:?}: {written} bytes");
+        assert_eq!(state.approximate_bytes(1).unwrap(), empty, "{backend:?}: the other store has none");
+        state.flush().unwrap();
+        assert!(state.approximate_bytes(0).unwrap() > 1_000, "{backend:?}: on disk, compressed or not");
+        if backend == Backend::Memory {
+            assert_eq!((written, state.memory_store_bytes()), (100_000, 100_000));
+            state.put(0, &0_u32.to_be_bytes(), Some(b"short")).unwrap();
+            state.put(0, &1_u32.to_be_bytes(), None).unwrap();
+            state.put(0, &5_000_u32.to_be_bytes(), None).unwrap();
+            state.apply(&Position::default()).unwrap();
+            assert_eq!(state.approximate_bytes(0).unwrap(), 99_800 + 9);
+        } else {
+            assert_eq!(state.memory_store_bytes(), 0);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, ControlFlow};
 
-use thalweg::query::Published;
+use thalweg::query::{Published, RestoreProgress};
 use thalweg_state::{Snapshot, StoreIndex};
 
 use super::progress::ROWS_MAX;
@@ -13,6 +13,17 @@ pub(super) fn lag(published: &Published) -> u64 {
     let inputs = catalog.tasks.values().flat_map(|task| task.progress.load().inputs.clone());
     let missing = inputs.filter_map(|input| u64::try_from(input.end? - input.position).ok());
     missing.sum()
+}
+
+/// The restores that are running, as one.
+pub(super) fn restore(published: &Published) -> Option<RestoreProgress> {
+    let catalog = published.catalog.load();
+    let running = catalog.tasks.values().filter_map(|task| task.progress.load().restore);
+    running.reduce(|all, one| RestoreProgress {
+        restored_records: all.restored_records + one.restored_records,
+        remaining_records: all.remaining_records + one.remaining_records,
+        elapsed: all.elapsed.max(one.elapsed),
+    })
 }
 
 /// Rows of all views, counted one by one (RocksDB's own estimate counts every version of a row) up to [`ROWS_MAX`].

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use thalweg::query::RestoreProgress;
+
 /// More rows than this are not counted: counting costs the processing its time.
 pub const ROWS_MAX: u64 = 100_000;
 
 /// What the demo knows of itself at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     /// Since the demo started.
     pub elapsed: Duration,
@@ -17,6 +19,8 @@ pub struct Progress {
     pub lag: u64,
     /// Rows in the views, at most [`ROWS_MAX`].
     pub rows: u64,
+    /// The restores that are running, together.
+    pub restore: Option<RestoreProgress>,
 }
 
 impl Progress {
@@ -30,7 +34,7 @@ impl Progress {
 }
 
 /// One printed line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
     now: Progress,
     events_per_s: u64,
@@ -42,7 +46,10 @@ impl fmt::Display for Line {
         let Progress { events, lag, rows, .. } = self.now;
         write!(f, "{:02}:{:02}  {} events/s", seconds / 60, seconds % 60, self.events_per_s)?;
         let more = if rows < ROWS_MAX { "" } else { "+" };
-        write!(f, "  {events} events  lag {lag}  {rows}{more} rows")
+        write!(f, "  {events} events  lag {lag}  {rows}{more} rows")?;
+        let Some(restore) = &self.now.restore else { return Ok(()) };
+        write!(f, "  restoring {:.0} % at {:.0} records/s", restore.percent(), restore.records_per_second())?;
+        restore.estimate_seconds().map_or(Ok(()), |seconds| write!(f, ", {seconds:.0} s left"))
     }
 }
 
@@ -51,7 +58,7 @@ mod tests {
     use super::*;
 
     fn at(millis: u64, events: u64) -> Progress {
-        Progress { elapsed: Duration::from_millis(millis), events, lag: 12, rows: 345 }
+        Progress { elapsed: Duration::from_millis(millis), events, lag: 12, rows: 345, restore: None }
     }
 
     #[test]
@@ -64,6 +71,17 @@ mod tests {
     fn rows_are_counted_up_to_a_bound() {
         let many = Progress { rows: ROWS_MAX, ..at(1_000, 10) };
         assert_eq!(many.since(at(0, 0)).to_string(), "00:01  10 events/s  10 events  lag 12  100000+ rows");
+    }
+
+    #[test]
+    fn a_restore_tells_share_rate_and_rest() {
+        let elapsed = Duration::from_secs(2);
+        let restore = RestoreProgress { restored_records: 43_000, remaining_records: 57_000, elapsed };
+        let line = Progress { restore: Some(restore), ..at(1_000, 10) }.since(at(0, 0)).to_string();
+        assert!(line.ends_with("345 rows  restoring 43 % at 21500 records/s, 3 s left"), "{line}");
+        let begun = RestoreProgress { restored_records: 0, ..restore };
+        let line = Progress { restore: Some(begun), ..at(1_000, 10) }.since(at(0, 0)).to_string();
+        assert!(line.ends_with("345 rows  restoring 0 % at 0 records/s"), "{line}");
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Demo {
     fn progress(&self, elapsed: Duration) -> Progress {
         let published = self.instance.published();
         let (events, lag, rows) = (self.feeder.events(), observed::lag(published), observed::rows(published));
-        Progress { elapsed, events, lag, rows }
+        Progress { elapsed, events, lag, rows, restore: observed::restore(published) }
     }
 }
 

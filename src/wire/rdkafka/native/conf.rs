@@ -1,7 +1,7 @@
 //! A configuration object of librdkafka.
 #![allow(unsafe_code, reason = "reading values back and telling unknown names apart is not wrapped by rust-rdkafka")]
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::ptr;
 
 use rdkafka::bindings as c;
@@ -49,6 +49,20 @@ impl Conf {
         // SAFETY: the object is ours, the buffer has `size` bytes.
         let result = unsafe { c::rd_kafka_conf_get(self.raw, key.as_ptr(), buffer.as_mut_ptr(), &mut size) };
         (result == c::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK).then(|| text_of(&buffer))
+    }
+
+    /// The names of all settings.
+    pub(in crate::wire::rdkafka) fn names(&self) -> Vec<String> {
+        let mut count = 0;
+        // SAFETY: the object is ours; what comes back are `count` strings, names and values in turn, which live until
+        // they are freed once, below, by the function that is made for it.
+        unsafe {
+            let dumped = c::rd_kafka_conf_dump(self.raw, &mut count);
+            let name = |at| CStr::from_ptr(*dumped.add(at)).to_string_lossy().into_owned();
+            let names = (0..count).step_by(2).map(name).collect();
+            c::rd_kafka_conf_dump_free(dumped, count);
+            names
+        }
     }
 
     /// The object, for a client that takes it; null it on success with [`Conf::taken`].
