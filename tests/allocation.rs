@@ -74,7 +74,12 @@ fn task(recipes: &Recipes, directory: &TempDir) -> Task {
     let state = TaskState::open(directory.path(), &specs, &SharedMemory::new(8 << 20).unwrap()).unwrap().state;
     let inputs = [Input { partition: TopicPartition::new("in", 0), position: 0, partition_time: None }];
     let partitions = BTreeMap::from([("out".to_owned(), 4)]);
-    let options = TaskOptions { decode_policy: DecodePolicy::Fail, dead_letter_topic: None, max_task_idle_ms: 0 };
+    let options = TaskOptions {
+        decode_policy: DecodePolicy::Fail,
+        dead_letter_topic: None,
+        max_task_idle_ms: 0,
+        timestamp_ahead_max_ms: 3_600_000,
+    };
     Task::start(recipes, id, state, &inputs, &partitions, &options, 0)
 }
 

@@ -41,6 +41,8 @@ pub struct Application {
     pub replication_factor: i32,
     /// `application.max_task_idle_ms`; `None` is -1: never wait.
     pub max_task_idle: Option<Duration>,
+    /// `application.timestamp_ahead_max_ms`.
+    pub timestamp_ahead_max: Duration,
 }
 
 /// What happens to a record that does not decode.
@@ -211,6 +213,7 @@ impl Values {
             },
             replication_factor: self.integer("application.replication_factor") as i32,
             max_task_idle: u64::try_from(idle).ok().map(Duration::from_millis),
+            timestamp_ahead_max: self.milliseconds("application.timestamp_ahead_max_ms"),
         }
     }
 

@@ -47,6 +47,7 @@ fn defaults_are_as_documented() {
             bad_records: BadRecords::DeadLetter("orders.dlq".into()),
             replication_factor: -1,
             max_task_idle: Some(Duration::ZERO),
+            timestamp_ahead_max: Duration::from_secs(3600),
         }
     );
     assert_eq!(

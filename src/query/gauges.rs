@@ -5,7 +5,7 @@ use std::time::Instant;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 
-use crate::query::snapshot::{LocalTask, Published, StoreProgress, ViewSpec};
+use crate::query::snapshot::{LocalTask, Published, Role, StoreProgress, ViewSpec};
 use crate::query::status::remaining;
 use crate::types::TaskId;
 
@@ -18,6 +18,7 @@ struct Gauges {
     stream_time: GaugeVec,
     lag: IntGaugeVec,
     commit_age: GaugeVec,
+    waits: IntGaugeVec,
 }
 
 /// The gauges of all tasks of this instance at `now`.
@@ -26,6 +27,7 @@ pub fn gather(published: &Published, now: Instant) -> Result<Vec<MetricFamily>, 
     let (topology, catalog) = (published.topology.load(), published.catalog.load());
     for (id, local) in &catalog.tasks {
         gauges.task(*id, local, now);
+        gauges.waits(*id, local);
         let views = topology.views.values().filter(|view| view.subtopology == id.subtopology);
         views.for_each(|view| gauges.rows(*id, local, view));
     }
@@ -61,8 +63,20 @@ impl Gauges {
                 "Time since the last commit that succeeded",
                 &["task"],
             )?,
+            waits: whole(
+                "thalweg_task_paused_partitions",
+                "Input partitions whose next record waits for the schema registry",
+                &["task"],
+            )?,
             registry,
         })
+    }
+
+    fn waits(&self, id: TaskId, local: &LocalTask) {
+        if local.role == Role::Active {
+            let paused = local.progress.load().waits.iter().filter(|wait| wait.partition.is_some()).count();
+            self.waits.with_label_values(&[id.to_string()]).set(i64::try_from(paused).unwrap_or(i64::MAX));
+        }
     }
 
     fn task(&self, id: TaskId, local: &LocalTask, now: Instant) {

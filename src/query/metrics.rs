@@ -5,7 +5,7 @@
 //! scrape (`gauges.rs`), so it leaves with its task.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -14,6 +14,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use crate::serde::SchemaRegistry;
 use crate::types::TaskId;
 
 const COMMIT_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -26,6 +27,9 @@ pub struct Metrics {
     task_commits: IntCounterVec,
     dropped: IntCounterVec,
     dead_letters: IntCounterVec,
+    skipped: IntCounterVec,
+    registry_failures: IntCounter,
+    schema_registry: OnceLock<SchemaRegistry>,
     consumed: IntCounterVec,
     produced: IntCounterVec,
     commit_seconds: HistogramVec,
@@ -98,11 +102,23 @@ impl Metrics {
         };
         let rebalances = IntCounter::new("thalweg_rebalances_total", "Rebalances that this instance took part in")?;
         registry.register(Box::new(rebalances.clone()))?;
+        let registry_failures = IntCounter::new(
+            "thalweg_schema_registry_failures_total",
+            "Calls to the schema registry that brought no usable answer",
+        )?;
+        registry.register(Box::new(registry_failures.clone()))?;
         Ok(Arc::new(Self {
             process: counters("thalweg_task_process_total", "Records processed", &["task"])?,
             task_commits: counters("thalweg_task_commit_total", "Commits that succeeded", &["task"])?,
             dropped: counters("thalweg_dropped_records_total", "Records dropped", &["task", "reason"])?,
             dead_letters: counters("thalweg_dead_letters_total", "Records set aside", &["topic", "reason"])?,
+            skipped: counters(
+                "thalweg_skipped_records_total",
+                "Undecodable records skipped by the policy",
+                &["topic", "reason"],
+            )?,
+            registry_failures,
+            schema_registry: OnceLock::new(),
             consumed: counters("thalweg_records_consumed_total", "Records consumed", &["topic"])?,
             produced: counters(
                 "thalweg_records_produced_total",
@@ -171,6 +187,24 @@ impl Metrics {
         self.dead_letters.with_label_values(&[topic, reason])
     }
 
+    /// Records of source `topic` that did not decode for `reason`, a word of the code, and were skipped.
+    pub fn skipped(&self, topic: &str, reason: &'static str) -> IntCounter {
+        self.skipped.with_label_values(&[topic, reason])
+    }
+
+    /// Counts the failures of the application's schema registry from now on; there is one per application.
+    pub fn watch(&self, registry: SchemaRegistry) {
+        // A second registry would be a second application.
+        let _ = self.schema_registry.set(registry);
+    }
+
+    /// Takes over what the registry has counted; scrapes run one at a time.
+    fn refresh_registry_failures(&self) {
+        if let Some(registry) = self.schema_registry.get() {
+            self.registry_failures.inc_by(registry.failures().saturating_sub(self.registry_failures.get()));
+        }
+    }
+
     /// Times of the commits of stream thread `thread`, seconds.
     pub fn commit_seconds(&self, thread: &str) -> Histogram {
         self.commit_seconds.with_label_values(&[thread])
@@ -198,6 +232,7 @@ impl Metrics {
 
     /// All counters and `more` families as Prometheus text.
     pub(super) fn text(&self, more: &[MetricFamily]) -> Vec<u8> {
+        self.refresh_registry_failures();
         let mut families = self.registry.gather();
         families.extend_from_slice(more);
         let mut text = Vec::new();

@@ -28,5 +28,5 @@ pub use metrics::{Metrics, TaskMetrics};
 pub use server::{Limits, Server, Stopped};
 pub use snapshot::{
     Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, Published, Role, RoutingTable,
-    StoreProgress, TaskProgress, Topology, ViewSpec,
+    StoreProgress, TaskProgress, Topology, ViewSpec, WaitProgress,
 };

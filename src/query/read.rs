@@ -49,7 +49,7 @@ fn decode(view: &ViewSpec, key: &[u8], stored: &[u8]) -> Result<Row, Error> {
 
 fn row_error(error: &SerdeError) -> Error {
     match error {
-        SerdeError::Unavailable(_) => Error::CodecUnavailable,
+        error if error.is_retriable() => Error::CodecUnavailable,
         _ => Error::Undecodable(error.reason()),
     }
 }

@@ -179,6 +179,19 @@ pub struct TaskProgress {
     pub inputs: Vec<InputProgress>,
     /// Its stores.
     pub stores: Vec<StoreProgress>,
+    /// What it waits for.
+    pub waits: Vec<WaitProgress>,
+}
+
+/// A task or one of its partitions that waits for the schema registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitProgress {
+    /// The partition whose next record waits; `None`: the task has not taken its first record yet.
+    pub partition: Option<TopicPartition>,
+    /// When it began to wait.
+    pub since: Instant,
+    /// What for, and why it is not there.
+    pub reason: String,
 }
 
 /// How far a task is in one input partition.

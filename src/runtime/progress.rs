@@ -1,14 +1,14 @@
 //! How far each task is, as readers see it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use thalweg_state::{Position, StoreIndex, StoreSpec};
 
-use crate::query::{InputProgress, StoreProgress, TaskProgress};
-use crate::task::Task;
-use crate::types::{Offset, TopicPartition};
+use crate::query::{InputProgress, StoreProgress, TaskProgress, WaitProgress};
+use crate::task::{Task, Wait};
+use crate::types::{Offset, Timestamp, TopicPartition};
 
 /// The progress of one task, shared by whoever works on it and the readers.
 pub(super) type ProgressCell = Arc<ArcSwap<TaskProgress>>;
@@ -40,6 +40,7 @@ pub(super) fn running(
     changelogs: &[(String, Option<TopicPartition>)],
     ends: &[Option<Offset>],
     last_commit: Option<Instant>,
+    waits: Vec<WaitProgress>,
 ) {
     let position: &Position = task.state().position();
     let stores = changelogs.iter().map(|(store, changelog)| {
@@ -58,5 +59,20 @@ pub(super) fn running(
         last_commit,
         inputs: inputs.collect(),
         stores: stores.collect(),
+        waits,
     }));
+}
+
+/// What a running task waits for, at wall clock `now_ms`.
+pub(super) fn waits(task: &Task, now_ms: Timestamp) -> Vec<WaitProgress> {
+    let now = Instant::now();
+    let wait = |(partition, wait): (Option<&TopicPartition>, &Wait)| {
+        let waited = Duration::from_millis(u64::try_from(now_ms - wait.since()).unwrap_or(0));
+        WaitProgress {
+            partition: partition.cloned(),
+            since: now.checked_sub(waited).unwrap_or(now),
+            reason: wait.reason().to_owned(),
+        }
+    };
+    task.waits().map(wait).collect()
 }

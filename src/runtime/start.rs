@@ -18,12 +18,13 @@ use super::state_directory::{StateDirectory, StateDirectoryError};
 use super::stream_thread::ThreadSetup;
 use super::topics::{self, Topics, TopicsError};
 use super::workers::{Worker, Workers};
+use crate::group::CommitPolicy;
 use crate::group::codec::{LATEST_VERSION, SubscriptionInfo};
 use crate::group::leader::{THREADS_TAG, TaskInputs, Tasks};
 use crate::group::member::MemberConfig;
-use crate::group::{Backoff, CommitPolicy};
 use crate::query::{self, Health, Heartbeat, Metrics, Published, ViewSpec};
 use crate::task::{Recipes, TaskOptions};
+use crate::types::Backoff;
 use crate::wire::coordinator::{CoordinatorSettings, Membership as Group};
 use crate::wire::{self, ErrorKind, Kafka};
 

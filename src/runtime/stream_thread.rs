@@ -148,7 +148,7 @@ impl StreamThread {
         let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
         let metrics = setup.metrics.task(id);
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes);
-        running.publish(&setup.name);
+        running.publish(&setup.name, now);
         self.tasks.insert(id, running);
     }
 
@@ -235,9 +235,10 @@ impl StreamThread {
 
     fn publish(&mut self) {
         self.last_publish = Instant::now();
+        let now = self.setup.clock.wall_ms();
         for running in self.tasks.values_mut() {
             running.refresh_ends(&mut *self.consumer);
-            running.publish(&self.setup.name);
+            running.publish(&self.setup.name, now);
         }
     }
 

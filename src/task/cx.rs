@@ -9,7 +9,7 @@ use super::punctuate::Schedules;
 use crate::types::{Headers, Offset, Timestamp, TopicPartition};
 
 /// Why an operator dropped a record (Kafka Streams' `dropped-records`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(usize)]
 pub enum DropReason {
     /// The key is null where the operator needs one.
@@ -68,7 +68,7 @@ pub struct Cx {
     pub(crate) wall_clock: Timestamp,
     pub(crate) commit_requested: bool,
     pub(crate) dropped: Dropped,
-    pub(crate) dead_letters: BTreeMap<(usize, &'static str), u64>,
+    pub(crate) undecodable: BTreeMap<(usize, DropReason, &'static str), u64>,
     pub(crate) headers: Headers,
 }
 
@@ -85,7 +85,7 @@ impl Cx {
             wall_clock,
             commit_requested: false,
             dropped: Dropped::default(),
-            dead_letters: BTreeMap::new(),
+            undecodable: BTreeMap::new(),
             headers: Headers::new(),
         }
     }

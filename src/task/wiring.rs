@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::cx::Cx;
 use super::fault::Fault;
 use super::outbox::SinkSlot;
+use super::preparation::Step;
 use super::punctuate::Due;
 use super::store::{KeyValueStore, StoreSlot};
-use crate::serde::{Deserializer, Serializer, ViewCodec};
+use crate::serde::{SchemaRegistry, Serde, Serializer, ViewCodec};
 use crate::topology::{NodeId, StoreId, SubTopology, Topic, Topology};
 use crate::types::{RecordView, TaskId};
 
@@ -74,6 +75,8 @@ pub struct Recipes {
     pub policies: BTreeMap<NodeId, DecodePolicy>,
     /// Stores that are served.
     pub views: Vec<ViewRecipe>,
+    /// The schema registry that its serdes ask, if the application has one: its failures are counted.
+    pub registry: Option<SchemaRegistry>,
 }
 
 /// Lends the shape and the outbox to the recipes while a task's chain is built.
@@ -86,6 +89,7 @@ pub struct Wiring<'a> {
     stores: BTreeMap<StoreId, StoreSlot>,
     shared: BTreeMap<NodeId, Box<dyn Any>>,
     processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+    preparation: Vec<Step>,
 }
 
 impl<'a> Wiring<'a> {
@@ -106,11 +110,25 @@ impl<'a> Wiring<'a> {
             stores: BTreeMap::new(),
             shared: BTreeMap::new(),
             processors: Vec::new(),
+            preparation: Vec::new(),
         }
     }
 
-    pub(super) fn into_processors(self) -> Vec<Rc<RefCell<dyn Punctuate>>> {
-        self.processors
+    /// The processors that can be punctuated, and what must be prepared before the first record.
+    pub(super) fn finish(self) -> (Vec<Rc<RefCell<dyn Punctuate>>>, Vec<Step>) {
+        (self.processors, self.preparation)
+    }
+
+    /// Has `serializer` prepared for `topic` before the task takes its first record; `target` is for texts.
+    pub fn prepare<T, S>(&mut self, topic: &Arc<str>, target: &str, serializer: S)
+    where
+        T: 'static,
+        S: Serializer<T>,
+    {
+        let (topic, target) = (Arc::clone(topic), target.to_owned());
+        self.preparation.push(Box::new(move || {
+            serializer.prepare(&topic).map_err(|error| Fault::Encode { target: target.clone(), error })
+        }));
     }
 
     /// Whether the table `node` must send old values.
@@ -139,10 +157,16 @@ impl<'a> Wiring<'a> {
     /// Opens a typed store of this task.
     pub fn store<K, V, KS, VS>(&mut self, id: StoreId, keys: KS, values: VS) -> KeyValueStore<K, V, KS, VS>
     where
-        KS: Serializer<K> + Deserializer<K>,
-        VS: Serializer<V> + Deserializer<V>,
+        K: 'static,
+        V: 'static,
+        KS: Serde<K>,
+        VS: Serde<V>,
     {
-        KeyValueStore::new(self.slot(id), keys, values)
+        let slot = self.slot(id);
+        let target = format!("store {}", slot.name);
+        self.prepare::<K, _>(&slot.topic, &target, keys.clone());
+        self.prepare::<V, _>(&slot.topic, &target, values.clone());
+        KeyValueStore::new(slot, keys, values)
     }
 
     fn slot(&mut self, id: StoreId) -> StoreSlot {

@@ -15,6 +15,7 @@ pub struct DriverOptions {
     pub(super) decode_policy: Option<DecodePolicy>,
     pub(super) wall_clock: Timestamp,
     pub(super) manual_commit: bool,
+    pub(super) timestamp_ahead_max_ms: Option<i64>,
 }
 
 impl DriverOptions {
@@ -37,6 +38,11 @@ impl DriverOptions {
     /// The wall clock at the start, in ms since the epoch.
     pub fn wall_clock(self, now: Timestamp) -> Self {
         Self { wall_clock: now, ..self }
+    }
+
+    /// How far a record's time may lie ahead of the wall clock and of stream time, in ms; without it as far as it likes.
+    pub fn timestamp_ahead_max_ms(self, ms: i64) -> Self {
+        Self { timestamp_ahead_max_ms: Some(ms), ..self }
     }
 
     /// Commits only when the test calls `commit` or a processor asks for it. What tasks produce is written at once

@@ -49,7 +49,7 @@ async fn a_task_that_leaves_takes_its_series_along() {
         lines(&text, "thalweg_dropped_records_total")[0],
         r#"thalweg_dropped_records_total{reason="late",task="0_1"} 3"#
     );
-    assert_eq!(text.matches(r#"task="0_2""#).count(), 8, "{text}");
+    assert_eq!(text.matches(r#"task="0_2""#).count(), 9, "{text}");
 
     metrics.remove_task(leaves);
     world.published.catalog.store(Arc::new(Catalog {
@@ -65,7 +65,7 @@ async fn a_task_that_leaves_takes_its_series_along() {
     }));
     let text = world.get("/metrics").await.text;
     assert_eq!(text.matches(r#"task="0_2""#).count(), 0, "{text}");
-    assert_eq!(text.matches(r#"task="0_1""#).count(), 8);
+    assert_eq!(text.matches(r#"task="0_1""#).count(), 9);
 }
 
 #[tokio::test]
@@ -93,6 +93,7 @@ fn the_counters_of_topics_threads_and_the_group_are_there() {
     metrics.consumed("order.events").inc_by(5);
     metrics.produced("order.status").inc_by(4);
     metrics.dead_letters("order.events", "malformed").inc();
+    metrics.skipped("payment.order", "null").inc_by(2);
     metrics.commit_seconds("stream-1").observe(0.02);
     metrics.rebalances().inc();
     let text = String::from_utf8(metrics.text(&[])).unwrap();
@@ -100,6 +101,8 @@ fn the_counters_of_topics_threads_and_the_group_are_there() {
         r#"thalweg_records_consumed_total{topic="order.events"} 5"#,
         r#"thalweg_records_produced_total{topic="order.status"} 4"#,
         r#"thalweg_dead_letters_total{reason="malformed",topic="order.events"} 1"#,
+        r#"thalweg_skipped_records_total{reason="null",topic="payment.order"} 2"#,
+        "thalweg_schema_registry_failures_total 0",
         r#"thalweg_thread_commit_duration_seconds_bucket{thread="stream-1",le="0.025"} 1"#,
         r#"thalweg_thread_commit_duration_seconds_bucket{thread="stream-1",le="0.01"} 0"#,
         "thalweg_rebalances_total 1",

@@ -141,6 +141,7 @@ fn local(partition: i32, role: Role, reader: FakeReader) -> LocalTask {
             bytes: Some(4096),
         }],
         last_commit: None,
+        waits: vec![],
     };
     LocalTask {
         role,
