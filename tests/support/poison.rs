@@ -1,6 +1,12 @@
 //! Poison records of the two source topics: what does not decode, kind by kind, made from valid records.
 
+use std::collections::BTreeMap;
+
+use orders::demo::generator::Event;
+use orders::model::Input;
+use orders::serdes::Serdes;
 use orders::topics::{ORDER_EVENTS, PARTITIONS, PAYMENT_ORDER};
+use thalweg::serde::Serializer;
 use thalweg::types::{Headers, Timestamp, partition_of};
 
 use crate::records::Record;
@@ -40,6 +46,22 @@ const LARGE: usize = 900 * 1024;
 const DAY_MS: i64 = 86_400_000;
 
 impl Valid {
+    /// The first order event and the first payment event of `events`.
+    pub fn first(events: &[Event], serdes: &Serdes) -> Self {
+        let mut valid = Self { key: Vec::new(), timestamp: 0, order: Vec::new(), payment: Vec::new() };
+        for event in events {
+            match &event.input {
+                Input::Order(_) if valid.order.is_empty() => {
+                    (valid.key, valid.timestamp) = (event.key.clone().into_bytes(), event.timestamp);
+                    valid.order = encode(event, serdes);
+                }
+                Input::Payment(_) if valid.payment.is_empty() => valid.payment = encode(event, serdes),
+                Input::Order(_) | Input::Payment(_) => {}
+            }
+        }
+        valid
+    }
+
     /// All kinds; `now` is the wall clock, ms.
     pub fn poison(&self, now: Timestamp) -> Vec<Poison> {
         [self.foreign_bytes(), self.frames(), self.cut_and_too_long(), self.wrong_content(), self.parts(now)].concat()
@@ -77,9 +99,9 @@ impl Valid {
         vec![
             self.malformed("magic byte 1", magic),
             self.malformed("magic byte 255", [&[0xff], &self.order[1..]].concat()),
-            self.malformed("no frame", datum),
             self.malformed("a frame without a datum", &self.order[..FRAME]),
             unknown("an unknown id", with_id(0x7fff_fffe)),
+            unknown("no frame, before bytes that begin as one", datum.to_vec()),
             unknown("id 0, as in a frame with an id of 8 bytes", [&[0; 5], &self.order[1..]].concat()),
             unknown("an id that is no Java int", with_id(0xffff_fffe)),
             self.kind("an unknown id without a datum", PAYMENT_ORDER, [0, 0x7f, 0xff, 0xff, 0xfd], "unknown_schema"),
@@ -102,7 +124,7 @@ impl Valid {
         let order = |kind: &str, datum: &[u8]| self.malformed(kind, [header, datum].concat());
         let mut not_text = datum.to_vec();
         not_text[2] = 0xff;
-        let longest = [&[0], &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], &datum[1..]].concat();
+        let longest = [&[0][..], &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], &datum[1..]].concat();
         vec![
             self.malformed("a payment among the orders", self.payment.clone()),
             self.kind("an order among the payments", PAYMENT_ORDER, self.order.clone(), "malformed"),
@@ -136,6 +158,26 @@ impl Valid {
             with("a time in microseconds", valid_at(now * 1_000), "invalid_timestamp"),
         ]
     }
+}
+
+/// The value of an event's record.
+pub fn encode(event: &Event, serdes: &Serdes) -> Vec<u8> {
+    let mut value = Vec::new();
+    let encoded = match &event.input {
+        Input::Order(order) => serdes.order_event.serialize(ORDER_EVENTS, order, &mut value),
+        Input::Payment(payment) => serdes.payment_event.serialize(PAYMENT_ORDER, payment, &mut value),
+    };
+    assert_eq!(encoded, Ok(true), "an event of {}", event.key);
+    value
+}
+
+/// Headers of a dead letter: the record's own, and what was added under the names of KIP-1034.
+pub fn split(headers: &Headers) -> (Headers, BTreeMap<String, String>) {
+    const PREFIX: &str = "__streams.errors.";
+    let (added, own): (Vec<_>, Vec<_>) = headers.view().iter().partition(|header| header.key.starts_with(PREFIX));
+    let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.expect("a value")).into_owned();
+    let added = added.into_iter().map(|header| (header.key[PREFIX.len()..].to_owned(), text(header.value)));
+    (own.into_iter().collect(), added.collect())
 }
 
 fn record(key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Record {
