@@ -158,8 +158,6 @@ fn each_fault_of_the_registry_holds_one_partition_and_ends_by_itself() {
     let (first, second) = events.split_at(events.len() / 2);
     scene.write(first, &ids);
     let held: BTreeSet<i32> = failing.iter().map(|(partition, _)| *partition).collect();
-    cli::log(&thalweg::cli::Log { filter: "info".into(), format: thalweg::cli::LogFormat::Text });
-    for _ in 0..10 { std::thread::sleep(Duration::from_secs(1)); eprintln!("{:?} {:?} {:?}", scene.behind(), scene.ready(), scene.positions()); }
     wait_until(SOON, "all other partitions to be read to their end", || scene.behind().0 == held);
     assert_eq!(scene.behind().1, held, "what waits has not moved");
     let ends = records::ends(&scene.broker, PAYMENT_ORDER, PARTITIONS);

@@ -71,8 +71,9 @@ impl FakeRegistry {
         u32::try_from(place).expect("few schemas") + 1
     }
 
-    /// A new id of a schema that has one already.
+    /// A further id of `schema`; whoever registers it gets the first.
     pub fn another_id_of(&self, schema: &str) -> u32 {
+        self.id_of(schema);
         let mut content = self.lock();
         content.schemas.push(schema.to_owned());
         u32::try_from(content.schemas.len()).expect("few schemas")
