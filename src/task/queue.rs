@@ -244,12 +244,12 @@ mod tests {
 
     #[test]
     fn a_paused_queue_holds_the_others_for_a_moment_and_then_is_as_if_not_there() {
-        assert_eq!(choose(&[paused(&[3], 499), queue(&[5], true)], true, 0), Choice::Wait);
-        assert_eq!(choose(&[paused(&[3], 499), queue(&[5], true)], false, 0), Choice::Take(1), "-1 waits for nothing");
-        assert_eq!(choose(&[paused(&[3], 500), queue(&[5], true)], true, 0), Choice::Take(1));
-        assert_eq!(choose(&[paused(&[3], 500), queue(&[], false)], true, 0), Choice::Nothing);
-        assert_eq!(choose(&[paused(&[3], 500), queue(&[], false), queue(&[5], true)], true, 0), Choice::Wait, "for 1");
-        assert_eq!(choose(&[paused(&[3], 500), queue(&[5], true)], true, 2_000), Choice::Take(0), "due again");
+        assert_eq!(choose(&[paused(&[3], 1_999), queue(&[5], true)], true, 0), Choice::Wait);
+        assert_eq!(choose(&[paused(&[3], 1_999), queue(&[5], true)], false, 0), Choice::Take(1), "-1 waits for nothing");
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 0), Choice::Take(1));
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[], false)], true, 0), Choice::Nothing);
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[], false), queue(&[5], true)], true, 0), Choice::Wait, "for 1");
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 5_000), Choice::Take(0), "due again");
     }
 
     #[test]
