@@ -82,18 +82,19 @@ fn write(slot: SinkSlot, fault: &Fault, partition: &TopicPartition, record: &Rec
     }
 }
 
+/// The latest record time that can be used: `ahead_max_ms` after the wall clock, or after stream time where that is
+/// later, so that a clock that steps back makes no record invalid.
+pub(super) fn latest_time(cx: &Cx, ahead_max_ms: i64) -> Timestamp {
+    let now = cx.stream_time.map_or(cx.wall_clock, |stream_time| stream_time.max(cx.wall_clock));
+    now.saturating_add(ahead_max_ms)
+}
+
 /// Whether a record's time can be used: not negative (Kafka Streams' `FailOnInvalidTimestamp`), and not so far ahead
 /// that a broker would refuse what follows from it, and stream time would run away (KIP-937, KIP-1030).
-///
-/// Ahead of what: of the wall clock, or of stream time where that is later, so that a clock that steps back makes no
-/// record invalid.
-pub(super) fn check_time(time: Timestamp, cx: &Cx, ahead_max_ms: i64) -> Result<(), Fault> {
-    let now = cx.stream_time.map_or(cx.wall_clock, |stream_time| stream_time.max(cx.wall_clock));
+pub(super) fn check_time(time: Timestamp, latest: Timestamp) -> Result<(), Fault> {
     let text = match time {
         ..0 => format!("the record time {time} is negative"),
-        _ if time > now.saturating_add(ahead_max_ms) => {
-            format!("the record time {time} is more than {ahead_max_ms} ms ahead")
-        }
+        _ if time > latest => format!("the record time {time} is too far ahead: {latest} would be the latest now"),
         _ => return Ok(()),
     };
     Err(Fault::Decode { part: Part::Timestamp, error: SerdeError::Malformed(text) })

@@ -224,7 +224,8 @@ impl Task {
     }
 
     fn choose(&mut self, now: Timestamp) -> Choice {
-        let choice = choose(&self.queues, self.max_task_idle_ms >= 0, now);
+        let latest = dead_letter::latest_time(&self.cx, self.timestamp_ahead_max_ms);
+        let choice = choose(&self.queues, self.max_task_idle_ms >= 0, now, latest);
         match choice {
             Choice::Take(_) if self.queues.iter().all(|queue| !queue.is_empty()) => self.idle_since = None,
             // Read to its end: its producers may still be about to send something older. The time stays over until the
@@ -246,7 +247,8 @@ impl Task {
         cx.headers.assign(record.headers);
         let Route { entry, policy } = self.routes[index];
         let entries = &mut self.entries[entry];
-        let decoded = dead_letter::check_time(record.timestamp, cx, self.timestamp_ahead_max_ms)
+        let latest = dead_letter::latest_time(cx, self.timestamp_ahead_max_ms);
+        let decoded = dead_letter::check_time(record.timestamp, latest)
             .and_then(|()| entries.iter_mut().try_for_each(|entry| entry.decode(&record)));
         let emptied = match decoded {
             Ok(()) => {

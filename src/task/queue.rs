@@ -173,7 +173,10 @@ pub enum Choice {
 /// queue is treated the same way for a moment, because an answer usually comes at once and records should keep the
 /// order of their times. After that it is as if it were not there: it is not empty, so waiting for it would wait for the
 /// registry, and the other partitions must go on. Its own records keep their order, since nothing passes its head.
-pub fn choose(queues: &[RecordQueue], waits_for_fetch: bool, now: Timestamp) -> Choice {
+///
+/// A head later than `latest` has no usable time and counts as the earliest: it will be set aside, and would otherwise
+/// hold back everything behind it until the other partitions are empty.
+pub fn choose(queues: &[RecordQueue], waits_for_fetch: bool, now: Timestamp, latest: Timestamp) -> Choice {
     let mut best: Option<(Timestamp, usize)> = None;
     let mut waits = false;
     for (index, queue) in queues.iter().enumerate() {
@@ -181,7 +184,7 @@ pub fn choose(queues: &[RecordQueue], waits_for_fetch: bool, now: Timestamp) -> 
             waits |= waits_for_fetch && wait.is_short(now);
             continue;
         }
-        match queue.head {
+        match queue.head.map(|head| if head > latest { Timestamp::MIN } else { head }) {
             Some(head) if best.is_none_or(|(lowest, _)| head < lowest) => best = Some((head, index)),
             Some(_) => {}
             None => waits |= waits_for_fetch && !queue.at_end,
@@ -221,16 +224,16 @@ mod tests {
 
     #[test]
     fn the_lowest_head_timestamp_is_chosen_and_ties_go_to_the_first() {
-        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], true, 0), Choice::Take(1));
-        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], true, 0), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], true, 0), Choice::Nothing);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], true, 0, 9_000), Choice::Take(1));
+        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], true, 0, 9_000), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], true, 0, 9_000), Choice::Nothing);
     }
 
     #[test]
     fn an_empty_partition_that_may_have_more_is_waited_for() {
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], true, 0), Choice::Wait);
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], false, 0), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], true, 0), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], true, 0, 9_000), Choice::Wait);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], false, 0, 9_000), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], true, 0, 9_000), Choice::Take(0));
     }
 
     /// A queue that has waited for `waited` ms and is not due again.
@@ -244,12 +247,26 @@ mod tests {
 
     #[test]
     fn a_paused_queue_holds_the_others_for_a_moment_and_then_is_as_if_not_there() {
-        assert_eq!(choose(&[paused(&[3], 1_999), queue(&[5], true)], true, 0), Choice::Wait);
-        assert_eq!(choose(&[paused(&[3], 1_999), queue(&[5], true)], false, 0), Choice::Take(1), "-1 waits for nothing");
-        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 0), Choice::Take(1));
-        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[], false)], true, 0), Choice::Nothing);
-        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[], false), queue(&[5], true)], true, 0), Choice::Wait, "for 1");
-        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 5_000), Choice::Take(0), "due again");
+        assert_eq!(choose(&[paused(&[3], 1_999), queue(&[5], true)], true, 0, 9_000), Choice::Wait);
+        assert_eq!(
+            choose(&[paused(&[3], 1_999), queue(&[5], true)], false, 0, 9_000),
+            Choice::Take(1),
+            "-1 waits for nothing"
+        );
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 0, 9_000), Choice::Take(1));
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[], false)], true, 0, 9_000), Choice::Nothing);
+        assert_eq!(
+            choose(&[paused(&[3], 2_000), queue(&[], false), queue(&[5], true)], true, 0, 9_000),
+            Choice::Wait,
+            "for 1"
+        );
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 5_000, 9_000), Choice::Take(0), "due again");
+    }
+
+    #[test]
+    fn a_head_without_a_usable_time_holds_nothing_back() {
+        assert_eq!(choose(&[queue(&[5], true), queue(&[9_000], true)], true, 0, 9_000), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[9_001], true)], true, 0, 9_000), Choice::Take(1));
     }
 
     #[test]
@@ -258,7 +275,7 @@ mod tests {
         assert!(queue.wait().is_some());
         queue.advance();
         assert!(queue.wait().is_none());
-        assert_eq!(choose(&[queue], true, 0), Choice::Take(0));
+        assert_eq!(choose(&[queue], true, 0, 9_000), Choice::Take(0));
     }
 
     #[test]

@@ -166,11 +166,11 @@ fn each_fault_of_the_registry_holds_one_partition_and_ends_by_itself() {
         payments().all(|(_, partition, position)| position == ends[partition as usize])
     });
     wait_until(SOON, "/readyz to tell of three partitions", || scene.waiting().len() == 3);
-    for (partition, id) in failing {
+    for ((partition, id), why) in failing.iter().zip(["connection closed", "could not parse", "401 Unauthorized"]) {
         let all = scene.waiting();
         let told = |text: &&String| text.starts_with(&format!("order.events-{partition} has been waiting for "));
         let text = all.iter().find(told).unwrap_or_else(|| panic!("order.events-{partition} in {all:?}"));
-        assert!(text.contains(&format!("schema id {id}")), "{text}");
+        assert!(text.contains(&format!("schema id {id}")) && text.contains(why), "{text}");
         assert!(registry.questions_about(*id) >= 2, "asked again");
     }
     assert_eq!(scene.metric("thalweg_task_paused_partitions"), 3.0);
