@@ -74,8 +74,13 @@ fn task(recipes: &Recipes, directory: &TempDir, cache_max_bytes: usize) -> Task 
     let state = TaskState::open(directory.path(), &specs, &SharedMemory::new(8 << 20).unwrap()).unwrap().state;
     let inputs = [Input { partition: TopicPartition::new("in", 0), position: 0, partition_time: None }];
     let partitions = BTreeMap::from([("out".to_owned(), 4)]);
-    let decode_policy = DecodePolicy::Fail;
-    let options = TaskOptions { decode_policy, dead_letter_topic: None, max_task_idle_ms: 0, cache_max_bytes };
+    let options = TaskOptions {
+        decode_policy: DecodePolicy::Fail,
+        dead_letter_topic: None,
+        max_task_idle_ms: 0,
+        cache_max_bytes,
+        timestamp_ahead_max_ms: 3_600_000,
+    };
     Task::start(recipes, id, state, &inputs, &partitions, &options, 0)
 }
 

@@ -122,7 +122,8 @@ pub fn recipes(application: App, id: &str, registry: &Registry) -> Result<Recipe
     let registry = self::registry(registry).map_err(|error| error.to_string())?;
     let builder = StreamsBuilder::new();
     (application.describe)(&builder, &registry).map_err(|error| error.to_string())?;
-    builder.build(id).map_err(|error| error.to_string())
+    let recipes = builder.build(id).map_err(|error| error.to_string())?;
+    Ok(Recipes { registry: Some(registry), ..recipes })
 }
 
 fn topology(application: App, form: GraphForm) -> u8 {

@@ -90,6 +90,9 @@ impl Instance {
         let topology = runtime::describe_for_readers(&recipes);
         let published = Arc::new(Published::starting(topology, this_instance, Health::default()));
         let metrics = Metrics::new().map_err(|error| InstanceError::Metrics(error.to_string()))?;
+        if let Some(registry) = recipes.registry.clone() {
+            metrics.watch(registry);
+        }
 
         let options = options(settings, endpoint)?;
         let runtime = Runtime::start(kafka, recipes, options, Arc::clone(&published), Arc::clone(&metrics))?;
@@ -202,7 +205,8 @@ fn task_options(settings: &Settings) -> TaskOptions {
     let max_task_idle_ms =
         application.max_task_idle.map_or(-1, |idle| i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
     let cache_max_bytes = application.statestore_cache_max_bytes / application.stream_threads.max(1);
-    TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms, cache_max_bytes }
+    let timestamp_ahead_max_ms = i64::try_from(application.timestamp_ahead_max.as_millis()).unwrap_or(i64::MAX);
+    TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms, cache_max_bytes, timestamp_ahead_max_ms }
 }
 
 fn millis(duration: Duration) -> u64 {

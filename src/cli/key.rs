@@ -148,6 +148,13 @@ pub const KEYS: &[Key] = &[
         Default::Is("536870912"),
         "cap of fetched records that wait in the process, in bytes, divided over all partitions that it may read or restore",
     ),
+    key(
+        // A broker refuses what lies further ahead (KIP-1030), so nothing could be written that follows from it.
+        "application.timestamp_ahead_max_ms",
+        Kind::Integer(0, i64::MAX),
+        Default::Is("3600000"),
+        "how far a record's time may lie ahead, in ms; beyond it the record counts as one that does not decode; as the topics' `message.timestamp.after.max.ms`",
+    ),
     flagged(
         key("kafka.bootstrap_servers", Kind::Addresses, Default::Required, "brokers to connect to first"),
         "bootstrap-servers",

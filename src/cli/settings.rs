@@ -45,6 +45,8 @@ pub struct Application {
     pub max_task_idle: Option<Duration>,
     /// `application.input_buffer_max_bytes`.
     pub input_buffer_max_bytes: usize,
+    /// `application.timestamp_ahead_max_ms`.
+    pub timestamp_ahead_max: Duration,
 }
 
 /// What happens to a record that does not decode.
@@ -220,6 +222,7 @@ impl Values {
             replication_factor: self.integer("application.replication_factor") as i32,
             max_task_idle: u64::try_from(idle).ok().map(Duration::from_millis),
             input_buffer_max_bytes: self.integer("application.input_buffer_max_bytes").unsigned_abs() as usize,
+            timestamp_ahead_max: self.milliseconds("application.timestamp_ahead_max_ms"),
         }
     }
 

@@ -49,6 +49,7 @@ fn defaults_are_as_documented() {
             replication_factor: -1,
             max_task_idle: Some(Duration::ZERO),
             input_buffer_max_bytes: 512 << 20,
+            timestamp_ahead_max: Duration::from_secs(3600),
         }
     );
     assert_eq!(

@@ -234,6 +234,7 @@ impl StreamsBuilder {
             old_values: build.old_values,
             policies: build.policies,
             views: build.views,
+            registry: None,
         })
     }
 }

@@ -15,6 +15,10 @@ const WITH_LATEST: u8 = 3;
 pub(crate) struct ChangedSerde<S>(pub(crate) S);
 
 impl<V, S: Serializer<V>> Serializer<Change<V>> for ChangedSerde<S> {
+    fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
+        self.0.prepare(topic)
+    }
+
     fn serialize(&self, topic: &str, change: &Change<V>, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
         match (&change.new, &change.old) {
             (Some(new), Some(old)) => {
@@ -43,26 +47,34 @@ impl<V, S: Serializer<V>> Serializer<Change<V>> for ChangedSerde<S> {
 
 impl<V, S: Deserializer<V>> Deserializer<Change<V>> for ChangedSerde<S> {
     fn deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<Change<V>, SerdeError> {
-        let bytes = bytes.ok_or(SerdeError::Null { expected: "change" })?;
-        let broken = || SerdeError::Malformed("not a change: truncated or unknown flag".into());
-        let (flag, mut rest) = bytes.split_last().ok_or_else(broken)?;
-        let mut form = *flag;
-        if (WITH_LATEST..WITH_LATEST + 3).contains(&form) {
-            form -= WITH_LATEST;
-            rest = rest.split_last().ok_or_else(broken)?.1;
+        read(bytes, |bytes| self.0.deserialize(topic, Some(bytes)))
+    }
+
+    fn try_deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<Change<V>, SerdeError> {
+        read(bytes, |bytes| self.0.try_deserialize(topic, Some(bytes)))
+    }
+}
+
+fn read<V>(bytes: Option<&[u8]>, value: impl Fn(&[u8]) -> Result<V, SerdeError>) -> Result<Change<V>, SerdeError> {
+    let bytes = bytes.ok_or(SerdeError::Null { expected: "change" })?;
+    let broken = || SerdeError::Malformed("not a change: truncated or unknown flag".into());
+    let (flag, mut rest) = bytes.split_last().ok_or_else(broken)?;
+    let mut form = *flag;
+    if (WITH_LATEST..WITH_LATEST + 3).contains(&form) {
+        form -= WITH_LATEST;
+        rest = rest.split_last().ok_or_else(broken)?.1;
+    }
+    let value = |bytes: &[u8]| value(bytes).map(Some);
+    match form {
+        ONLY_OLD => Ok(Change { new: None, old: value(rest)? }),
+        ONLY_NEW => Ok(Change { new: value(rest)?, old: None }),
+        BOTH => {
+            let (length, rest) = read_varint(rest).ok_or_else(broken)?;
+            let length = usize::try_from(length).map_err(|_| broken())?;
+            let (new, old) = rest.split_at_checked(length).ok_or_else(broken)?;
+            Ok(Change { new: value(new)?, old: value(old)? })
         }
-        let value = |bytes: &[u8]| self.0.deserialize(topic, Some(bytes)).map(Some);
-        match form {
-            ONLY_OLD => Ok(Change { new: None, old: value(rest)? }),
-            ONLY_NEW => Ok(Change { new: value(rest)?, old: None }),
-            BOTH => {
-                let (length, rest) = read_varint(rest).ok_or_else(broken)?;
-                let length = usize::try_from(length).map_err(|_| broken())?;
-                let (new, old) = rest.split_at_checked(length).ok_or_else(broken)?;
-                Ok(Change { new: value(new)?, old: value(old)? })
-            }
-            _ => Err(broken()),
-        }
+        _ => Err(broken()),
     }
 }
 

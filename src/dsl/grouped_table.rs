@@ -153,7 +153,7 @@ where
             let topic = Topic::Internal(names.topic);
             self.table.changes.clone().close(move |w| Select {
                 selector: selector.clone(),
-                down: Sink::wire(w, &topic, write.0.clone(), write.1.clone()),
+                down: Sink::wire::<KO, Change<VO>>(w, &topic, write.0.clone(), write.1.clone()),
                 types: PhantomData,
             });
         }

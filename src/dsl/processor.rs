@@ -148,7 +148,7 @@ pub struct Stores<'a, 'b> {
 
 impl Stores<'_, '_> {
     /// The task's instance of a store; it must be among the connected ones.
-    pub fn open<K, V, KS: Serde<K>, VS: Serde<V>>(
+    pub fn open<K: 'static, V: 'static, KS: Serde<K>, VS: Serde<V>>(
         &mut self,
         handle: &StoreHandle<K, V, KS, VS>,
     ) -> KeyValueStore<K, V, KS, VS> {

@@ -17,8 +17,18 @@ pub(super) struct Sink<KS, VS> {
 }
 
 impl<KS, VS> Sink<KS, VS> {
-    pub(super) fn wire(w: &mut Wiring<'_>, topic: &Topic, keys: KS, values: VS) -> Self {
+    /// Opens the topic's lanes; the task takes no record before both serializers are prepared.
+    pub(super) fn wire<K, V>(w: &mut Wiring<'_>, topic: &Topic, keys: KS, values: VS) -> Self
+    where
+        K: 'static,
+        V: 'static,
+        KS: Serializer<K> + Clone,
+        VS: Serializer<V> + Clone,
+    {
         let (slot, topic) = w.sink(topic);
+        let target = format!("topic {topic}");
+        w.prepare::<K, _>(&topic, &target, keys.clone());
+        w.prepare::<V, _>(&topic, &target, values.clone());
         Self { slot, topic, keys, values, needs_key: false }
     }
 
@@ -71,6 +81,10 @@ impl<S: Clone, T> Clone for NonNull<S, T> {
 }
 
 impl<N: Nullable<T>, T: 'static, S: Serializer<T>> Serializer<N> for NonNull<S, T> {
+    fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
+        self.inner.prepare(topic)
+    }
+
     fn serialize(&self, topic: &str, value: &N, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
         value.as_option().map_or(Ok(false), |value| self.inner.serialize(topic, value, out))
     }

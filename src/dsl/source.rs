@@ -58,8 +58,8 @@ where
 {
     fn decode(&mut self, record: &RecordView<'_>) -> Result<(), Fault> {
         let fault = |part| move |error| Fault::Decode { part, error };
-        let key = self.keys.deserialize(&self.topic, record.key).map_err(fault(Part::Key))?;
-        let value = self.values.deserialize(&self.topic, record.value).map_err(fault(Part::Value))?;
+        let key = self.keys.try_deserialize(&self.topic, record.key).map_err(fault(Part::Key))?;
+        let value = self.values.try_deserialize(&self.topic, record.value).map_err(fault(Part::Value))?;
         self.decoded = Some(Record { key, value, timestamp: record.timestamp });
         Ok(())
     }

@@ -222,7 +222,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
             build.check(added);
         }
         let (keys, values) = (produced.keys, produced.values);
-        self.take_plan().close(move |w| Sink::wire(w, &topic, keys.clone(), values.clone()));
+        self.take_plan().close(move |w| Sink::wire::<K, V>(w, &topic, keys.clone(), values.clone()));
     }
 
     /// Sends every record with a key through a repartition topic and goes on from there.
@@ -264,7 +264,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     {
         let (topic, (keys, values)) = (Topic::Internal(topic), write);
         self.take_plan().close(move |w| {
-            let sink = Sink::wire(w, &topic, keys.clone(), values.clone());
+            let sink = Sink::wire::<K, V>(w, &topic, keys.clone(), values.clone());
             let passes = repartition.filter.is_some_and(|filter| w.passes_null_keys(filter));
             if passes { sink } else { sink.dropping_null_keys() }
         });

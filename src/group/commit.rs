@@ -6,8 +6,8 @@
 //! Driven by a stream thread: drain [`Commit::poll`], do the action, report it through [`Commit::handle`], and sleep no
 //! longer than [`Commit::deadline`]. A machine serves one commit.
 
-use super::{Backoff, Tick};
-use crate::types::{Offset, TaskId, TopicPartition};
+use super::Tick;
+use crate::types::{Backoff, Offset, TaskId, TopicPartition};
 
 /// A position to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 //! and the answer is a plain value. The control thread and the stream threads drive the machines.
 
 pub mod assign;
-mod backoff;
 pub mod codec;
 pub mod commit;
 mod commit_metadata;
@@ -16,7 +15,6 @@ pub mod member;
 mod reconcile;
 mod tick;
 
-pub use backoff::Backoff;
 pub use commit_metadata::CommitMetadata;
 pub use commit_policy::{CommitPolicy, Uncommitted, commit_is_due};
 pub use error_code::ErrorCode;

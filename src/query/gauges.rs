@@ -8,7 +8,7 @@ use prometheus::{GaugeVec, IntGaugeVec};
 
 use crate::query::health;
 use crate::query::metrics::{Registrar, description as all};
-use crate::query::snapshot::{LocalTask, Published, StoreProgress};
+use crate::query::snapshot::{LocalTask, Published, Role, StoreProgress};
 use crate::query::status::remaining;
 use crate::types::TaskId;
 
@@ -29,6 +29,7 @@ pub struct Gauges {
     lag: IntGaugeVec,
     commit_age: GaugeVec,
     memory: IntGaugeVec,
+    waits: IntGaugeVec,
 }
 
 /// The gauges of this instance and of all its tasks at `now`.
@@ -39,6 +40,7 @@ pub fn gather(published: &Published, now: Instant) -> Result<Vec<MetricFamily>, 
     gauges.memory(published);
     for (id, local) in &published.catalog.load().tasks {
         gauges.task(*id, local, now);
+        gauges.waits(*id, local);
     }
     Ok(registrar.registry.gather())
 }
@@ -60,6 +62,7 @@ impl Gauges {
             lag: r.gauges(&all::LAG)?,
             commit_age: r.real_gauges(&all::TASK_COMMIT_AGE)?,
             memory: r.gauges(&all::MEMORY)?,
+            waits: r.gauges(&all::TASK_PAUSED_PARTITIONS)?,
         })
     }
 
@@ -68,7 +71,7 @@ impl Gauges {
         let application = &published.topology.load().application_id;
         self.info.with_label_values(&[application.as_str(), env!("CARGO_PKG_VERSION")]).set(1);
         self.member_state.with_label_values(&[health.membership.as_str()]).set(1);
-        let ready = health::not_ready(&health, &published.routing.load(), &published.catalog.load()).is_empty();
+        let ready = health::not_ready(&health, &published.routing.load(), &published.catalog.load(), now).is_empty();
         self.ready.with_label_values(NO_LABELS).set(i64::from(ready));
         let turns = health.stream_threads().filter(|thread| thread.stuck_for(now).is_none());
         self.alive_threads.with_label_values(NO_LABELS).set(whole(turns.count() as u64));
@@ -86,6 +89,13 @@ impl Gauges {
         }
         for (owner, bytes) in owners {
             self.memory.with_label_values(&[owner]).set(whole(bytes));
+        }
+    }
+
+    fn waits(&self, id: TaskId, local: &LocalTask) {
+        if local.role == Role::Active {
+            let paused = local.progress.load().waits.iter().filter(|wait| wait.partition.is_some()).count();
+            self.waits.with_label_values(&[id.to_string()]).set(i64::try_from(paused).unwrap_or(i64::MAX));
         }
     }
 

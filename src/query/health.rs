@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::query::app::App;
 use crate::query::error::Error;
-use crate::query::snapshot::{Catalog, Health, Membership, Role, RoutingTable};
+use crate::query::snapshot::{Catalog, Health, Membership, Role, RoutingTable, TaskProgress, WaitProgress};
 
 /// `GET /livez`: whether the control loop and the stream threads turn; nothing outside the process counts.
 pub async fn livez(State(app): State<App>) -> Result<Json<Value>, Error> {
@@ -22,9 +22,20 @@ pub async fn startupz(State(app): State<App>) -> Result<Json<Value>, Error> {
 }
 
 /// `GET /readyz`: whether the member is stable and all its active tasks run.
+///
+/// A task that cannot begin because the schema registry is away is not ready: the rollout of a process that cannot reach
+/// the registry must stop there. A partition that waits later is told as `waiting`, and the instance stays ready: its
+/// rows can be read and the other partitions go on, whereas taking every instance away because one service is, would turn
+/// late data into no data.
 pub async fn readyz(State(app): State<App>) -> Result<Json<Value>, Error> {
     let published = &app.published;
-    verdict(not_ready(&published.health.load(), &published.routing.load(), &published.catalog.load()))
+    let (catalog, now) = (published.catalog.load(), Instant::now());
+    let waiting = waiting(&catalog, now);
+    match not_ready(&published.health.load(), &published.routing.load(), &catalog, now) {
+        reasons if !reasons.is_empty() => Err(Error::Unhealthy(reasons.into_iter().chain(waiting).collect())),
+        _ if waiting.is_empty() => Ok(Json(json!({"status": "ok"}))),
+        _ => Ok(Json(json!({"status": "ok", "waiting": waiting}))),
+    }
 }
 
 fn verdict(reasons: Vec<String>) -> Result<Json<Value>, Error> {
@@ -37,7 +48,7 @@ fn stuck_loops(health: &Health, now: Instant) -> Vec<String> {
 }
 
 /// Why the instance cannot serve all that it owns; nothing: it is ready.
-pub fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog) -> Vec<String> {
+pub fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog, now: Instant) -> Vec<String> {
     let mut reasons = health.faults.clone();
     if health.membership != Membership::Stable {
         reasons.push(format!("membership is {}", health.membership.as_str()));
@@ -47,12 +58,31 @@ pub fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog) -> Ve
             continue;
         }
         match catalog.tasks.get(task) {
-            Some(local) if local.role == Role::Active => {}
+            Some(local) if local.role == Role::Active => {
+                let progress = local.progress.load();
+                let whole = progress.waits.iter().filter(|wait| wait.partition.is_none());
+                reasons.extend(whole.map(|wait| describe(&format!("task {task}"), wait, now)));
+            }
             Some(local) => reasons.push(format!("task {task} is {}", local.role.as_str())),
             None => reasons.push(format!("task {task} is not open")),
         }
     }
     reasons
+}
+
+/// The partitions that wait for the schema registry.
+fn waiting(catalog: &Catalog, now: Instant) -> Vec<String> {
+    let progress = catalog.tasks.values().map(|local| local.progress.load());
+    let waits = |progress: &TaskProgress| -> Vec<String> {
+        let partition = |wait: &WaitProgress| Some(describe(&wait.partition.as_ref()?.to_string(), wait, now));
+        progress.waits.iter().filter_map(partition).collect()
+    };
+    progress.flat_map(|progress| waits(&progress)).collect()
+}
+
+fn describe(who: &str, wait: &WaitProgress, now: Instant) -> String {
+    let seconds = now.saturating_duration_since(wait.since).as_secs();
+    format!("{who} has been waiting for {seconds} s: {}", wait.reason)
 }
 
 #[cfg(test)]
@@ -62,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::query::snapshot::{Heartbeat, Instance, LocalTask};
-    use crate::types::TaskId;
+    use crate::types::{TaskId, TopicPartition};
 
     fn local(role: Role) -> LocalTask {
         LocalTask { role, state: role.as_str().into(), reader: None, progress: Arc::default() }
@@ -95,11 +125,34 @@ mod tests {
         }
         let mut health = Health { faults: vec!["the registry does not answer".into()], ..Health::default() };
         assert_eq!(
-            not_ready(&health, &table, &catalog),
+            not_ready(&health, &table, &catalog, Instant::now()),
             ["the registry does not answer", "membership is joining", "task 0_1 is restoring", "task 0_2 is not open"]
         );
         health = Health { membership: Membership::Stable, ..Health::default() };
         table.active.retain(|task, _| matches!(task.partition, 0 | 3));
-        assert!(not_ready(&health, &table, &catalog).is_empty());
+        assert!(not_ready(&health, &table, &catalog, Instant::now()).is_empty());
+    }
+
+    #[test]
+    fn a_task_that_cannot_begin_is_not_ready_and_a_partition_that_waits_is_told() {
+        let mut table = RoutingTable::alone(Instance { id: "a".into(), endpoint: None });
+        table.active.insert(TaskId::new(0, 1), 0);
+        let since = Instant::now();
+        let now = since + Duration::from_millis(12_900);
+        let wait = |partition, reason: &str| WaitProgress { partition, since, reason: reason.into() };
+        let task = local(Role::Active);
+        let catalog = Catalog { tasks: [(TaskId::new(0, 1), task.clone())].into() };
+        let health = Health { membership: Membership::Stable, ..Health::default() };
+        let with = |waits: Vec<WaitProgress>| {
+            task.progress.store(Arc::new(TaskProgress { waits, ..TaskProgress::default() }));
+            (not_ready(&health, &table, &catalog, now), waiting(&catalog, now))
+        };
+        let partition = wait(Some(TopicPartition::new("orders", 1)), "schema id 7: refused");
+        let told = vec!["orders-1 has been waiting for 12 s: schema id 7: refused".to_owned()];
+        assert_eq!(with(vec![partition.clone()]), (vec![], told.clone()));
+        let start = wait(None, "subject 'out-value': refused");
+        let not_ready = vec!["task 0_1 has been waiting for 12 s: subject 'out-value': refused".to_owned()];
+        assert_eq!(with(vec![start, partition]), (not_ready, told));
+        assert_eq!(with(vec![]), (vec![], vec![]));
     }
 }

@@ -10,7 +10,7 @@ mod registrar;
 mod spreads;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -19,6 +19,7 @@ use prometheus::{
     Counter, CounterVec, Encoder as _, Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder,
 };
 
+use crate::serde::SchemaRegistry;
 use crate::types::TaskId;
 use description as all;
 pub use description::Description;
@@ -41,6 +42,9 @@ pub struct Metrics {
     threads: Threads,
     dropped: IntCounterVec,
     dead_letters: IntCounterVec,
+    skipped: IntCounterVec,
+    registry_failures: IntCounter,
+    schema_registry: OnceLock<SchemaRegistry>,
     consumed: IntCounterVec,
     consumed_bytes: IntCounterVec,
     produced: IntCounterVec,
@@ -231,6 +235,9 @@ impl Metrics {
             threads: Threads::new(&mut r)?,
             dropped: r.counters(&all::DROPPED)?,
             dead_letters: r.counters(&all::DEAD_LETTERS)?,
+            skipped: r.counters(&all::SKIPPED)?,
+            registry_failures: r.counters(&all::REGISTRY_FAILURES)?.with_label_values(NO_LABELS),
+            schema_registry: OnceLock::new(),
             consumed: r.counters(&all::CONSUMED)?,
             consumed_bytes: r.counters(&all::CONSUMED_BYTES)?,
             produced: r.counters(&all::PRODUCED)?,
@@ -308,6 +315,24 @@ impl Metrics {
         self.dead_letters.with_label_values(&[topic, reason])
     }
 
+    /// Records of source `topic` that did not decode for `reason`, a word of the code, and were skipped.
+    pub fn skipped(&self, topic: &str, reason: &'static str) -> IntCounter {
+        self.skipped.with_label_values(&[topic, reason])
+    }
+
+    /// Counts the failures of the application's schema registry from now on; there is one per application.
+    pub fn watch(&self, registry: SchemaRegistry) {
+        // A second registry would be a second application.
+        let _ = self.schema_registry.set(registry);
+    }
+
+    /// Takes over what the registry has counted; scrapes run one at a time.
+    fn refresh_registry_failures(&self) {
+        if let Some(registry) = self.schema_registry.get() {
+            self.registry_failures.inc_by(registry.failures().saturating_sub(self.registry_failures.get()));
+        }
+    }
+
     /// Counts changelog records that `task` replayed.
     pub fn restored(&self, task: TaskId, records: usize) {
         self.tasks.restored.with_label_values(&[task.to_string()]).inc_by(records as u64);
@@ -365,6 +390,7 @@ impl Metrics {
 
     /// All counters and `more` families as Prometheus text.
     pub(super) fn text(&self, more: &[MetricFamily]) -> Vec<u8> {
+        self.refresh_registry_failures();
         let mut families = self.registry.gather();
         families.extend(self.tasks.lateness.gather());
         families.extend(self.tasks.latency.gather());

@@ -31,4 +31,5 @@ pub use server::{Limits, Server, Stopped};
 pub use snapshot::{
     Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, MemoryOwner, Published,
     RestoreProgress, Role, RoutingTable, StoreProgress, TaskProgress, Topology, ViewSpec,
+    WaitProgress,
 };

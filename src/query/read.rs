@@ -55,7 +55,7 @@ fn split(stored: &[u8]) -> Result<(Option<Timestamp>, &[u8]), Error> {
 
 fn row_error(error: &SerdeError) -> Error {
     match error {
-        SerdeError::Unavailable(_) => Error::CodecUnavailable,
+        error if error.is_retriable() => Error::CodecUnavailable,
         _ => Error::Undecodable(error.reason()),
     }
 }

@@ -196,6 +196,8 @@ pub struct TaskProgress {
     pub buffered_records: u64,
     /// Bytes that it holds, by owner: a word of the code, as in the metrics.
     pub memory: Vec<(&'static str, u64)>,
+    /// What it waits for.
+    pub waits: Vec<WaitProgress>,
 }
 
 /// How far a restore is, over all changelogs of a task. Offsets count as records: of a compacted changelog there are fewer.
@@ -227,6 +229,17 @@ impl RestoreProgress {
         let rate = self.records_per_second();
         (rate > 0.0).then(|| self.remaining_records as f64 / rate)
     }
+}
+
+/// A task or one of its partitions that waits for the schema registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitProgress {
+    /// The partition whose next record waits; `None`: the task has not taken its first record yet.
+    pub partition: Option<TopicPartition>,
+    /// When it began to wait.
+    pub since: Instant,
+    /// What for, and why it is not there.
+    pub reason: String,
 }
 
 /// How far a task is in one input partition.

@@ -18,7 +18,6 @@ use crate::query::params::{PointQuery, RangeQuery, bad, key_text, no_parameters,
 use crate::query::read::{self, Bounds};
 use crate::query::route::{Reason, Route, route as choose, task_of};
 use crate::query::snapshot::{Catalog, Instance, LocalTask, Published, Role, RoutingTable, Topology, ViewSpec};
-use crate::serde::SerdeError;
 use crate::types::TaskId;
 
 /// `GET /v1/views`: the views, their stores, key and value types.
@@ -98,7 +97,7 @@ fn find_view(topology: &Topology, uri: &Uri) -> Result<Arc<ViewSpec>, Error> {
 
 fn key_bytes(view: &ViewSpec, text: &str) -> Result<Vec<u8>, Error> {
     view.codec.key_from_text(text).map_err(|error| match error {
-        SerdeError::Unavailable(_) => Error::CodecUnavailable,
+        error if error.is_retriable() => Error::CodecUnavailable,
         error => Error::BadKey(format!("{error}; the key type is {}", view.key_type)),
     })
 }

@@ -77,7 +77,14 @@ fn options(broker: &EmbeddedBroker, directory: &TempDir) -> Options {
         stream_threads: 1,
         commit: CommitPolicy { interval_ms: 100, uncommitted_bytes_max: 1 << 20 },
         state_memory_bytes: 8 << 20,
-        task: TaskOptions { decode_policy: DecodePolicy::Fail, dead_letter_topic: None, max_task_idle_ms: 0 },
+        input_buffer_max_bytes: 64 << 20,
+        task: TaskOptions {
+            decode_policy: DecodePolicy::Fail,
+            dead_letter_topic: None,
+            max_task_idle_ms: 0,
+            cache_max_bytes: 0,
+            timestamp_ahead_max_ms: i64::MAX,
+        },
         replication_factor: 1,
         // The embedded broker ends a rebalance a second before the session timeout.
         member: MemberConfig { session_timeout_ms: 3_500, heartbeat_interval_ms: 200, ..MemberConfig::new("app") },

@@ -1,13 +1,13 @@
 //! How far each task is, as readers see it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use thalweg_state::{Position, StoreIndex, StoreSpec};
 
-use crate::query::{InputProgress, RestoreProgress, StoreProgress, TaskProgress};
-use crate::task::{RecordQueue, Task};
+use crate::query::{InputProgress, RestoreProgress, StoreProgress, TaskProgress, WaitProgress};
+use crate::task::{RecordQueue, Task, Wait};
 use crate::types::{Offset, TopicPartition};
 
 /// The progress of one task, shared by whoever works on it and the readers.
@@ -42,6 +42,7 @@ pub(super) fn running(
     changelogs: &[(String, Option<TopicPartition>)],
     ends: &[Option<Offset>],
     last_commit: Option<Instant>,
+    waits: Vec<WaitProgress>,
 ) {
     let position: &Position = task.state().position();
     let stores = changelogs.iter().enumerate().map(|(index, (store, changelog))| {
@@ -64,6 +65,7 @@ pub(super) fn running(
         restore: None,
         buffered_records: task.queues().iter().map(|queue| queue.len() as u64).sum(),
         memory: memory(task),
+        waits,
     }));
 }
 
@@ -73,7 +75,22 @@ fn memory(task: &Task) -> Vec<(&'static str, u64)> {
     vec![
         ("queues", queues as u64),
         ("memory_stores", task.state().memory_store_bytes() as u64),
+        ("record_cache", task.cache_bytes() as u64),
         ("overlay", task.state().overlay_bytes() as u64),
         ("outbox", task.outbox_bytes() as u64),
     ]
+}
+
+/// What a running task waits for, at `now_ms` of the steady clock.
+pub(super) fn waits(task: &Task, now_ms: i64) -> Vec<WaitProgress> {
+    let now = Instant::now();
+    let wait = |(partition, wait): (Option<&TopicPartition>, &Wait)| {
+        let waited = Duration::from_millis(u64::try_from(now_ms - wait.since()).unwrap_or(0));
+        WaitProgress {
+            partition: partition.cloned(),
+            since: now.checked_sub(waited).unwrap_or(now),
+            reason: wait.reason().to_owned(),
+        }
+    };
+    task.waits().map(wait).collect()
 }

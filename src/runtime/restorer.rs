@@ -15,9 +15,9 @@ use thalweg_state::{ErrorKind, Position, SharedMemory, StoreIndex, StoreSpec, Ta
 use super::clock::Clock;
 use super::events::{ControlEvent, Opening};
 use super::progress::{self, ProgressCell};
-use crate::group::{Backoff, Tick};
+use crate::group::Tick;
 use crate::query::{Heartbeat, Metrics, ReopenCause, RestoreProgress};
-use crate::types::{Offset, SourceBatch, TaskId, TopicPartition};
+use crate::types::{Backoff, Offset, SourceBatch, TaskId, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent};
 
 /// Records of one changelog partition restored per turn: bounds a turn and the memory of a batch.

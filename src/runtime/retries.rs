@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::group::{Backoff, Tick};
-use crate::types::TaskId;
+use crate::group::Tick;
+use crate::types::{Backoff, TaskId};
 
 /// A task that ran without a failure for this long starts from the shortest wait, in ms.
 const QUIET_MS: u64 = 60_000;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::{self, ProgressCell};
 use super::stream_thread::SEND_TIMEOUT;
-use crate::query::{Metrics, TaskMetrics, ThreadMetrics};
+use crate::query::{Metrics, TaskMetrics, ThreadMetrics, WaitProgress};
 use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Step, Task};
 use crate::types::{Now, Offset, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent, Producer};
@@ -28,6 +28,8 @@ pub(super) struct RunningTask {
     progress: ProgressCell,
     metrics: TaskMetrics,
     dropped: Dropped,
+    /// What the task waited for when it was last published.
+    waits: Vec<WaitProgress>,
     pub(super) last_commit: Option<Instant>,
 }
 
@@ -54,6 +56,7 @@ impl RunningTask {
             progress,
             metrics,
             dropped: *task.dropped(),
+            waits: Vec::new(),
             last_commit: None,
             task,
         }
@@ -140,8 +143,11 @@ impl RunningTask {
     pub(super) fn committed(&mut self, metrics: &Metrics) {
         self.last_commit = Some(Instant::now());
         self.metrics.commits.inc();
-        for (topic, reason, records) in self.task.take_dead_letters() {
-            metrics.dead_letters(&topic, reason).inc_by(records);
+        for (topic, fate, reason, records) in self.task.take_undecodable() {
+            match fate {
+                DropReason::Skipped => metrics.skipped(&topic, reason).inc_by(records),
+                _ => metrics.dead_letters(&topic, reason).inc_by(records),
+            }
         }
         for reason in DropReason::ALL {
             let now = self.task.dropped()[reason as usize];
@@ -161,9 +167,28 @@ impl RunningTask {
         }
     }
 
-    /// Publishes how far the task is.
-    pub(super) fn publish(&mut self, thread: &str) {
-        progress::running(&self.progress, thread, &self.task, &self.changelogs, &self.ends, self.last_commit);
+    /// Publishes how far the task is at wall clock `now`, and what it waits for; says when a wait begins or ends.
+    pub(super) fn publish(&mut self, thread: &str, now: i64) {
+        let waits = progress::waits(&self.task, now);
+        self.tell_changes(&waits);
+        self.waits.clone_from(&waits);
+        let Self { progress, task, changelogs, ends, last_commit, .. } = self;
+        progress::running(progress, thread, task, changelogs, ends, *last_commit, waits);
+    }
+
+    /// One line per change: a registry may be away for hours.
+    fn tell_changes(&self, waits: &[WaitProgress]) {
+        let task = self.task.id();
+        let is_in = |all: &[WaitProgress], one: &WaitProgress| all.iter().any(|other| other.partition == one.partition);
+        for wait in waits.iter().filter(|wait| !is_in(&self.waits, wait)) {
+            let partition = wait.partition.as_ref().map(tracing::field::display);
+            tracing::warn!(%task, partition, reason = wait.reason, "waiting for the schema registry, the rest goes on");
+        }
+        for over in self.waits.iter().filter(|over| !is_in(waits, over)) {
+            let partition = over.partition.as_ref().map(tracing::field::display);
+            let seconds = over.since.elapsed().as_secs();
+            tracing::info!(%task, partition, seconds, "going on, the schema registry has answered");
+        }
     }
 }
 

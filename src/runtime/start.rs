@@ -22,12 +22,13 @@ use super::topic_ids::{self, KnownTopics};
 use super::topics::{self, Topics, TopicsError};
 use super::watch::{Watch, Watching};
 use super::workers::{Worker, Workers};
+use crate::group::CommitPolicy;
 use crate::group::codec::{LATEST_VERSION, SubscriptionInfo};
 use crate::group::leader::{THREADS_TAG, TaskInputs, Tasks};
 use crate::group::member::MemberConfig;
-use crate::group::{Backoff, CommitPolicy};
 use crate::query::{self, Health, Heartbeat, MemoryOwner, Metrics, Published, ViewSpec};
 use crate::task::{Recipes, TaskOptions};
+use crate::types::Backoff;
 use crate::wire::coordinator::{CoordinatorSettings, Membership as Group};
 use crate::wire::{self, ErrorKind, Kafka};
 

@@ -154,7 +154,7 @@ impl StreamThread {
         let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
         let metrics = setup.metrics.task(id);
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes, setup.share.queue_bytes);
-        running.publish(&setup.name);
+        running.publish(&setup.name, now.steady);
         self.tasks.insert(id, running);
         self.metrics.created.inc();
         self.share_caches();
@@ -254,12 +254,13 @@ impl StreamThread {
 
     fn publish(&mut self) -> Result<(), ThreadError> {
         self.last_publish = Instant::now();
+        let now = self.setup.clock.now().steady;
         for (id, running) in &mut self.tasks {
             if let Some(damage) = running.task.state().damage() {
                 return Err(ThreadError::Task(*id, Fault::Store(damage.clone())));
             }
             running.refresh_ends(&mut *self.consumer);
-            running.publish(&self.setup.name);
+            running.publish(&self.setup.name, now);
         }
         Ok(())
     }

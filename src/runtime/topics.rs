@@ -57,7 +57,9 @@ pub(super) fn prepare(
     make_ready(admin, &plan.internal_topics, replication_factor)?;
     partitions.extend(plan.internal_topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
     if let Some(name) = dead_letter_topic.filter(|topic| !partitions.contains_key(*topic)) {
-        let config = vec![("retention.ms".to_owned(), "-1".to_owned())];
+        // A letter is larger than the record that it keeps.
+        let config = [("retention.ms", "-1"), ("max.message.bytes", "2097152")];
+        let config = config.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
         let topic = NewTopic { name: name.to_owned(), partitions: 1, replication_factor, config };
         admin.create(&[topic])?;
         partitions.insert(name.to_owned(), 1);

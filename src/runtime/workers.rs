@@ -14,9 +14,8 @@ use super::placement::Placement;
 use super::restorer::{OpenTask, Restorer, RestorerCommand};
 use super::state_directory::StateDirectory;
 use super::stream_thread::{StreamThread, ThreadSetup};
-use crate::group::Backoff;
 use crate::task::{Recipes, store_specs};
-use crate::types::{TaskId, TopicPartition};
+use crate::types::{Backoff, TaskId, TopicPartition};
 
 /// One stream thread.
 pub(super) struct Worker {

@@ -28,9 +28,12 @@ pub enum SerdeError {
     /// The schema registry has no such id.
     #[error("schema id {0} is unknown to the registry")]
     UnknownSchema(u32),
-    /// The schema registry cannot be asked now; trying again later may succeed.
+    /// The schema registry cannot be asked now; trying again later may succeed. Says which schema, and why.
     #[error("schema registry unavailable: {0}")]
     Unavailable(String),
+    /// The schema registry is being asked; trying again soon may succeed. Says which schema.
+    #[error("the schema registry has not answered yet: {0}")]
+    Pending(String),
 }
 
 impl SerdeError {
@@ -41,20 +44,22 @@ impl SerdeError {
             Self::Malformed(_) => "malformed",
             Self::UnknownSchema(_) => "unknown_schema",
             Self::Unavailable(_) => "registry_unavailable",
+            Self::Pending(_) => "registry_pending",
         }
     }
 
     /// Whether the same call may succeed later without any change of the record.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Pending(_))
     }
 }
 
 /// Writes values of type `T` as the bytes of a topic.
 pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
-    /// Does at start what the first record of `topic` would have to wait for, such as registering a schema.
+    /// Starts what the first record of `topic` would have to wait for, such as registering a schema.
     ///
-    /// May block; called once per topic before its first record. Not calling it only makes that record slower.
+    /// Never waits: an error that is retriable ([`SerdeError::is_retriable`]) asks to be called again. A task takes no
+    /// record before this has succeeded, so that nothing is waited for in the middle of a chain.
     fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
         let _ = topic;
         Ok(())
@@ -69,8 +74,14 @@ pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
 
 /// Reads values of type `T` from the bytes of a topic.
 pub trait Deserializer<T>: Send + Sync + 'static {
-    /// Decodes `bytes`, `None` being Kafka's null.
+    /// Decodes `bytes`, `None` being Kafka's null. May wait for what it lacks, such as a schema.
     fn deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError>;
+
+    /// As [`Deserializer::deserialize`], but never waits: [`SerdeError::Pending`] asks to try again. Whoever reads a
+    /// source calls this, so that a slow registry holds up one partition and not its thread.
+    fn try_deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
+        self.deserialize(topic, bytes)
+    }
 }
 
 /// Both directions; cheap to clone, shared by all tasks.
@@ -107,6 +118,10 @@ impl<T> Nullable<T> for Option<T> {
 }
 
 impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for std::sync::Arc<S> {
+    fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
+        (**self).prepare(topic)
+    }
+
     fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
         (**self).serialize(topic, value, out)
     }
@@ -115,5 +130,9 @@ impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for std::sync::Arc<S> {
 impl<T, S: Deserializer<T> + ?Sized> Deserializer<T> for std::sync::Arc<S> {
     fn deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
         (**self).deserialize(topic, bytes)
+    }
+
+    fn try_deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
+        (**self).try_deserialize(topic, bytes)
     }
 }

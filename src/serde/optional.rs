@@ -29,6 +29,13 @@ impl<T, S: Deserializer<T>> Deserializer<Option<T>> for OptionalSerde<S> {
             None => Ok(None),
         }
     }
+
+    fn try_deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<Option<T>, SerdeError> {
+        match bytes {
+            Some(_) => self.0.try_deserialize(topic, bytes).map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,16 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{Deserializer, SerdeError, Serializer};
+
+/// How often, and how far apart, a reader looks for a schema that is being asked for: never for as long as a slow
+/// registry takes, because reads are limited in number.
+const LOOKS: u32 = 10;
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Translates between the bytes of a view's store and HTTP.
 pub trait ViewCodec: Send + Sync {
@@ -36,6 +42,19 @@ impl<K, V, KS, VS> SerdeViewCodec<K, V, KS, VS> {
     }
 }
 
+impl<K, V, KS, VS: Deserializer<V>> SerdeViewCodec<K, V, KS, VS> {
+    fn value(&self, bytes: &[u8]) -> Result<V, SerdeError> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.values.try_deserialize(&self.topic, Some(bytes)) {
+                Err(SerdeError::Pending(_)) if looks < LOOKS => std::thread::sleep(LOOK_AGAIN),
+                decoded => return decoded,
+            }
+        }
+    }
+}
+
 impl<K, V, KS, VS> ViewCodec for SerdeViewCodec<K, V, KS, VS>
 where
     K: FromStr + Display,
@@ -60,7 +79,7 @@ where
     }
 
     fn value_to_json(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), SerdeError> {
-        let value = self.values.deserialize(&self.topic, Some(value))?;
+        let value = self.value(value)?;
         serde_json::to_writer(out, &value).map_err(|error| SerdeError::Malformed(error.to_string()))
     }
 }

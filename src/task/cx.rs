@@ -10,7 +10,7 @@ use super::record_cache::RecordCaches;
 use crate::types::{Headers, Offset, Spread, Timestamp, TopicPartition};
 
 /// Why an operator dropped a record (Kafka Streams' `dropped-records`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(usize)]
 pub enum DropReason {
     /// The key is null where the operator needs one.
@@ -72,7 +72,7 @@ pub struct Cx {
     pub(crate) steady: i64,
     pub(crate) commit_requested: bool,
     pub(crate) dropped: Dropped,
-    pub(crate) dead_letters: BTreeMap<(usize, &'static str), u64>,
+    pub(crate) undecodable: BTreeMap<(usize, DropReason, &'static str), u64>,
     pub(crate) headers: Headers,
     /// How far the records of the batch in hand were behind stream time.
     pub(crate) lateness: Spread,
@@ -95,7 +95,7 @@ impl Cx {
             steady: 0,
             commit_requested: false,
             dropped: Dropped::default(),
-            dead_letters: BTreeMap::new(),
+            undecodable: BTreeMap::new(),
             headers: Headers::new(),
             lateness: Spread::default(),
             latency: Spread::default(),

@@ -8,7 +8,7 @@ use super::fault::{Fault, Part};
 use super::outbox::{Outbox, SinkSlot};
 use super::wiring::DecodePolicy;
 use crate::serde::SerdeError;
-use crate::types::{RecordView, TopicPartition};
+use crate::types::{RecordView, Timestamp, TopicPartition};
 
 /// Header names of a dead letter, those of KIP-1034.
 pub mod headers {
@@ -44,21 +44,19 @@ impl DeadLetters {
         record: &RecordView<'_>,
         cx: &mut Cx,
     ) -> Result<(), Fault> {
-        match (policy, self.slot) {
-            (DecodePolicy::Fail, _) | (DecodePolicy::DeadLetter, None) => Err(fault),
-            (DecodePolicy::Skip, _) => {
-                cx.drop_record(DropReason::Skipped);
-                Ok(())
-            }
+        let fate = match (policy, self.slot) {
+            (DecodePolicy::Fail, _) | (DecodePolicy::DeadLetter, None) => return Err(fault),
+            (DecodePolicy::Skip, _) => DropReason::Skipped,
             (DecodePolicy::DeadLetter, Some(slot)) => {
-                cx.drop_record(DropReason::DeadLetter);
-                if let Some((input, _)) = cx.input {
-                    *cx.dead_letters.entry((input, fault.reason())).or_default() += 1;
-                }
                 write(slot, &fault, partition, record, cx);
-                Ok(())
+                DropReason::DeadLetter
             }
+        };
+        cx.drop_record(fate);
+        if let Some((input, _)) = cx.input {
+            *cx.undecodable.entry((input, fate, fault.reason())).or_default() += 1;
         }
+        Ok(())
     }
 }
 
@@ -70,8 +68,11 @@ fn write(slot: SinkSlot, fault: &Fault, partition: &TopicPartition, record: &Rec
     all.push(headers::TOPIC, Some(partition.topic.as_bytes()));
     all.push(headers::PARTITION, Some(partition.partition.to_string().as_bytes()));
     all.push(headers::OFFSET, Some(record.offset.to_string().as_bytes()));
-    // A negative time is itself a fault and cannot be produced again.
-    let timestamp = record.timestamp.max(0);
+    // A time that is itself the fault cannot be produced again; the message tells it.
+    let timestamp = match fault {
+        Fault::Decode { part: Part::Timestamp, .. } => cx.wall_clock.max(0),
+        _ => record.timestamp,
+    };
     let written: Result<(), Infallible> = cx.outbox.push(slot, timestamp, record.key, all.view(), |out| {
         out.extend_from_slice(record.value.unwrap_or_default());
         Ok(record.value.is_some())
@@ -81,7 +82,20 @@ fn write(slot: SinkSlot, fault: &Fault, partition: &TopicPartition, record: &Rec
     }
 }
 
-/// The fault of a record without a usable time (Kafka Streams' `FailOnInvalidTimestamp`).
-pub(super) fn negative_timestamp() -> Fault {
-    Fault::Decode { part: Part::Timestamp, error: SerdeError::Malformed("the record time is negative".into()) }
+/// The latest record time that can be used: `ahead_max_ms` after the wall clock, or after stream time where that is
+/// later, so that a clock that steps back makes no record invalid.
+pub(super) fn latest_time(cx: &Cx, ahead_max_ms: i64) -> Timestamp {
+    let now = cx.stream_time.map_or(cx.wall_clock, |stream_time| stream_time.max(cx.wall_clock));
+    now.saturating_add(ahead_max_ms)
+}
+
+/// Whether a record's time can be used: not negative (Kafka Streams' `FailOnInvalidTimestamp`), and not so far ahead
+/// that a broker would refuse what follows from it, and stream time would run away (KIP-937, KIP-1030).
+pub(super) fn check_time(time: Timestamp, latest: Timestamp) -> Result<(), Fault> {
+    let text = match time {
+        ..0 => format!("the record time {time} is negative"),
+        _ if time > latest => format!("the record time {time} is too far ahead: {latest} would be the latest now"),
+        _ => return Ok(()),
+    };
+    Err(Fault::Decode { part: Part::Timestamp, error: SerdeError::Malformed(text) })
 }

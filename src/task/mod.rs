@@ -8,6 +8,7 @@ mod cx;
 mod dead_letter;
 mod fault;
 mod outbox;
+mod preparation;
 mod punctuate;
 mod push;
 mod queue;
@@ -15,6 +16,7 @@ mod record_cache;
 mod store;
 #[cfg(test)]
 mod tests;
+mod wait;
 mod wiring;
 
 use std::cell::RefCell;
@@ -32,12 +34,15 @@ pub use push::{Change, Nothing, Push, Record};
 pub use queue::{Choice, RecordQueue, choose};
 pub(crate) use record_cache::Flusher;
 pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
+pub use wait::Wait;
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
 use crate::types::{Now, Offset, SourceBatch, Spread, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
+use preparation::Preparation;
 use record_cache::FlushCache;
+use wiring::Wired;
 
 /// How every task of an application behaves.
 #[derive(Debug, Clone)]
@@ -51,6 +56,9 @@ pub struct TaskOptions {
     pub max_task_idle_ms: i64,
     /// Bytes of a thread's record caches (`statestore.cache.max.bytes`); 0: no store is cached.
     pub cache_max_bytes: usize,
+    /// How far a record's time may lie ahead of now, in ms; a record further ahead meets the decode policy. `i64::MAX`:
+    /// no limit.
+    pub timestamp_ahead_max_ms: i64,
 }
 
 /// One input partition of a task, where to start, and what was known about it.
@@ -98,9 +106,10 @@ pub struct Task {
     stores: usize,
     cx: Cx,
     dead_letters: DeadLetters,
+    preparation: Preparation,
     max_task_idle_ms: i64,
+    timestamp_ahead_max_ms: i64,
     idle_since: Option<Timestamp>,
-    blocked_until: Option<Timestamp>,
     spare: Vec<SourceBatch>,
     uncommitted: bool,
     punctuations: u64,
@@ -112,8 +121,6 @@ struct Route {
     policy: DecodePolicy,
 }
 
-/// How long a record whose decoding must be retried (schema registry away) holds its task, in ms.
-const RETRY_AFTER_MS: i64 = 200;
 /// Emptied batches kept for the next fetch, per task.
 const SPARE_BATCHES: usize = 8;
 
@@ -146,7 +153,7 @@ impl Task {
             let policy = recipes.policies.get(&source.node).copied().unwrap_or(options.decode_policy);
             by_topic.insert(source.topic.name.as_str(), (entry, policy));
         }
-        let (processors, flushers) = wiring.finish();
+        let Wired { processors, flushers, preparation } = wiring.finish();
         cx.caches.set_limit(options.cache_max_bytes);
         let dead_letters = DeadLetters::open(&mut cx.outbox, options.dead_letter_topic.as_deref(), partitions);
         let (mut routes, mut queues) = (Vec::new(), Vec::new());
@@ -168,9 +175,10 @@ impl Task {
             stores: sub_topology.stores.len(),
             cx,
             dead_letters,
+            preparation: Preparation::new(preparation, id.partition.unsigned_abs().into()),
             max_task_idle_ms: options.max_task_idle_ms,
+            timestamp_ahead_max_ms: options.timestamp_ahead_max_ms,
             idle_since: None,
-            blocked_until: None,
             spare: Vec::new(),
             uncommitted: false,
             punctuations: 0,
@@ -216,17 +224,17 @@ impl Task {
     /// then nothing since the last commit may be kept.
     pub fn process(&mut self, budget: usize, now: impl Into<Now>) -> Result<Progress, Fault> {
         let now = self.look_at(now.into());
-        for records in 0..budget {
+        let mut records = 0;
+        if !self.preparation.poll(now)? {
+            return Ok(Progress { records, starved: true });
+        }
+        while records < budget {
             match self.choose(now) {
-                Choice::Take(index) => {
-                    if !self.process_head(index, now)? {
-                        return Ok(Progress { records, starved: true });
-                    }
-                }
+                Choice::Take(index) => records += usize::from(self.process_head(index, now)?),
                 Choice::Wait | Choice::Nothing => return Ok(Progress { records, starved: true }),
             }
         }
-        Ok(Progress { records: budget, starved: false })
+        Ok(Progress { records, starved: false })
     }
 
     /// Notes what the clocks show; returns the one that waits are measured on, because it is never set.
@@ -236,10 +244,8 @@ impl Task {
     }
 
     fn choose(&mut self, now: Timestamp) -> Choice {
-        if self.blocked_until.is_some_and(|until| now < until) {
-            return Choice::Nothing;
-        }
-        let choice = choose(&self.queues, self.max_task_idle_ms >= 0);
+        let latest = dead_letter::latest_time(&self.cx, self.timestamp_ahead_max_ms);
+        let choice = choose(&self.queues, self.max_task_idle_ms >= 0, now, latest);
         match choice {
             Choice::Take(_) if self.queues.iter().all(|queue| !queue.is_empty()) => self.idle_since = None,
             // Read to its end: its producers may still be about to send something older. The time stays over until the
@@ -253,7 +259,7 @@ impl Task {
         choice
     }
 
-    /// Returns false when the record must be tried again later.
+    /// Returns false when the record must be tried again later; its queue is paused until then.
     fn process_head(&mut self, index: usize, now: Timestamp) -> Result<bool, Fault> {
         let Some(record) = self.queues[index].peek() else { return Ok(false) };
         let cx = &mut self.cx;
@@ -261,19 +267,17 @@ impl Task {
         cx.headers.assign(record.headers);
         let Route { entry, policy } = self.routes[index];
         let entries = &mut self.entries[entry];
-        let decoded = if record.timestamp < 0 {
-            Err(dead_letter::negative_timestamp())
-        } else {
-            entries.iter_mut().try_for_each(|entry| entry.decode(&record))
-        };
+        let latest = dead_letter::latest_time(cx, self.timestamp_ahead_max_ms);
+        let decoded = dead_letter::check_time(record.timestamp, latest)
+            .and_then(|()| entries.iter_mut().try_for_each(|entry| entry.decode(&record)));
         let emptied = match decoded {
             Ok(()) => {
                 cx.observe(record.timestamp);
                 entries.iter_mut().try_for_each(|entry| entry.process(cx))?;
                 self.queues[index].advance()
             }
-            Err(fault) if fault.is_retriable() => {
-                self.blocked_until = Some(now + RETRY_AFTER_MS);
+            Err(Fault::Decode { error, .. }) if error.is_retriable() => {
+                self.queues[index].pause(&error, now);
                 return Ok(false);
             }
             Err(fault) => {
@@ -329,7 +333,10 @@ impl Task {
 
     /// Runs the wall-clock schedules that are due; their intervals do not follow a wall clock that is set.
     pub fn punctuate(&mut self, now: impl Into<Now>) -> Result<(), Fault> {
-        self.look_at(now.into());
+        let now = self.look_at(now.into());
+        if !self.preparation.poll(now)? {
+            return Ok(());
+        }
         self.punctuate_due(PunctuationType::WallClockTime)
     }
 
@@ -406,10 +413,32 @@ impl Task {
         &self.cx.dropped
     }
 
-    /// Records that went to the dead letter topic since the last call, by source topic and reason.
-    pub fn take_dead_letters(&mut self) -> Vec<(Arc<str>, &'static str, u64)> {
-        let taken = std::mem::take(&mut self.cx.dead_letters).into_iter();
-        taken.map(|((input, reason), records)| (Arc::clone(&self.cx.inputs[input].topic), reason, records)).collect()
+    /// Records that did not decode and were settled since the last call, by source topic, what became of them, and why.
+    pub fn take_undecodable(&mut self) -> Vec<(Arc<str>, DropReason, &'static str, u64)> {
+        let taken = std::mem::take(&mut self.cx.undecodable).into_iter();
+        taken
+            .map(|((input, fate, why), records)| (Arc::clone(&self.cx.inputs[input].topic), fate, why, records))
+            .collect()
+    }
+
+    /// What the task has waited for, and not only for a moment: the schema of a partition's next record, or with `None`
+    /// what it needs before its first record.
+    pub fn waits(&self) -> impl Iterator<Item = (Option<&TopicPartition>, &Wait)> {
+        let queues = self.queues.iter().filter_map(|queue| Some((Some(queue.partition()), queue.wait()?)));
+        let all = self.preparation.wait().map(|wait| (None, wait)).into_iter().chain(queues);
+        all.filter(|(_, wait)| !wait.is_short(self.cx.wall_clock))
+    }
+
+    /// Has every wait for an answer that is under way end with the next call; returns whether there is one. For a
+    /// driver whose clock stands still meanwhile.
+    pub fn hurry(&mut self) -> bool {
+        let queues = self.queues.iter_mut().filter_map(RecordQueue::wait_mut);
+        let mut hurried = false;
+        for wait in self.preparation.wait_mut().into_iter().chain(queues).filter(|wait| wait.is_asking()) {
+            wait.try_now();
+            hurried = true;
+        }
+        hurried
     }
 
     /// The input positions that a commit now would make durable.

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use super::InputPosition;
+use super::wait::Wait;
+use crate::serde::SerdeError;
 use crate::types::{Offset, RecordView, SourceBatch, Timestamp, TopicPartition};
 
 /// Fetched but unprocessed records of one partition.
@@ -17,6 +19,8 @@ pub struct RecordQueue {
     leader_epoch: Option<i32>,
     partition_time: Option<Timestamp>,
     at_end: bool,
+    /// The head cannot be decoded yet. Boxed: it is rare, and every choice reads the queues.
+    wait: Option<Box<Wait>>,
 }
 
 impl RecordQueue {
@@ -32,6 +36,7 @@ impl RecordQueue {
             leader_epoch: None,
             partition_time,
             at_end: false,
+            wait: None,
         }
     }
 
@@ -102,6 +107,23 @@ impl RecordQueue {
         self.batches.front().map(|batch| batch.get(self.next))
     }
 
+    /// Notes that the head cannot be decoded now; until the wait is due, nothing is taken from here.
+    pub fn pause(&mut self, error: &SerdeError, now: Timestamp) {
+        match &mut self.wait {
+            Some(wait) => wait.go_on(error, now),
+            None => self.wait = Some(Box::new(Wait::begin(error, now, self.partition.partition.unsigned_abs().into()))),
+        }
+    }
+
+    /// What the head waits for.
+    pub fn wait(&self) -> Option<&Wait> {
+        self.wait.as_deref()
+    }
+
+    pub(super) fn wait_mut(&mut self) -> Option<&mut Wait> {
+        self.wait.as_deref_mut()
+    }
+
     /// Moves past the head, which is processed. Returns an emptied batch to be filled again.
     pub fn advance(&mut self) -> Option<SourceBatch> {
         self.partition_time = self.partition_time.max(self.head);
@@ -117,6 +139,7 @@ impl RecordQueue {
         self.position = offset + 1;
         self.leader_epoch = epoch.or(self.leader_epoch);
         self.records -= 1;
+        self.wait = None;
         let emptied = if exhausted {
             self.next = 0;
             self.batches.pop_front()
@@ -138,7 +161,7 @@ impl RecordQueue {
 pub enum Choice {
     /// The queue with this index: its head has the lowest timestamp.
     Take(usize),
-    /// A partition that may still have older records is empty: wait for it.
+    /// A partition that may still have older records is empty, or has just begun to wait for a schema: wait for it.
     Wait,
     /// Nothing to process.
     Nothing,
@@ -146,12 +169,22 @@ pub enum Choice {
 
 /// Chooses the lowest head timestamp among the queues (Kafka Streams' `PartitionGroup`, KIP-695).
 ///
-/// With `waits_for_fetch` nothing is chosen while an empty partition may still have records at the broker.
-pub fn choose(queues: &[RecordQueue], waits_for_fetch: bool) -> Choice {
+/// With `waits_for_fetch` nothing is chosen while an empty partition may still have records at the broker. A paused
+/// queue is treated the same way for a moment, because an answer usually comes at once and records should keep the
+/// order of their times. After that it is as if it were not there: it is not empty, so waiting for it would wait for the
+/// registry, and the other partitions must go on. Its own records keep their order, since nothing passes its head.
+///
+/// A head later than `latest` has no usable time and counts as the earliest: it will be set aside, and would otherwise
+/// hold back everything behind it until the other partitions are empty.
+pub fn choose(queues: &[RecordQueue], waits_for_fetch: bool, now: Timestamp, latest: Timestamp) -> Choice {
     let mut best: Option<(Timestamp, usize)> = None;
     let mut waits = false;
     for (index, queue) in queues.iter().enumerate() {
-        match queue.head {
+        if let Some(wait) = queue.wait().filter(|wait| !wait.is_due(now)) {
+            waits |= waits_for_fetch && wait.is_short(now);
+            continue;
+        }
+        match queue.head.map(|head| if head > latest { Timestamp::MIN } else { head }) {
             Some(head) if best.is_none_or(|(lowest, _)| head < lowest) => best = Some((head, index)),
             Some(_) => {}
             None => waits |= waits_for_fetch && !queue.at_end,
@@ -191,16 +224,58 @@ mod tests {
 
     #[test]
     fn the_lowest_head_timestamp_is_chosen_and_ties_go_to_the_first() {
-        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], true), Choice::Take(1));
-        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], true), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], true), Choice::Nothing);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[3], true)], true, 0, 9_000), Choice::Take(1));
+        assert_eq!(choose(&[queue(&[3], true), queue(&[3], true)], true, 0, 9_000), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[], true), queue(&[], true)], true, 0, 9_000), Choice::Nothing);
     }
 
     #[test]
     fn an_empty_partition_that_may_have_more_is_waited_for() {
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], true), Choice::Wait);
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], false), Choice::Take(0));
-        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], true), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], true, 0, 9_000), Choice::Wait);
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], false)], false, 0, 9_000), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[], true)], true, 0, 9_000), Choice::Take(0));
+    }
+
+    /// A queue that has waited for `waited` ms and is not due again.
+    fn paused(timestamps: &[Timestamp], waited: i64) -> RecordQueue {
+        let mut queue = queue(timestamps, true);
+        let error = SerdeError::Unavailable("schema id 7: refused".to_owned());
+        queue.pause(&error, -waited);
+        queue.pause(&error, 0);
+        queue
+    }
+
+    #[test]
+    fn a_paused_queue_holds_the_others_for_a_moment_and_then_is_as_if_not_there() {
+        assert_eq!(choose(&[paused(&[3], 1_999), queue(&[5], true)], true, 0, 9_000), Choice::Wait);
+        assert_eq!(
+            choose(&[paused(&[3], 1_999), queue(&[5], true)], false, 0, 9_000),
+            Choice::Take(1),
+            "-1 waits for nothing"
+        );
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 0, 9_000), Choice::Take(1));
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[], false)], true, 0, 9_000), Choice::Nothing);
+        assert_eq!(
+            choose(&[paused(&[3], 2_000), queue(&[], false), queue(&[5], true)], true, 0, 9_000),
+            Choice::Wait,
+            "for 1"
+        );
+        assert_eq!(choose(&[paused(&[3], 2_000), queue(&[5], true)], true, 5_000, 9_000), Choice::Take(0), "due again");
+    }
+
+    #[test]
+    fn a_head_without_a_usable_time_holds_nothing_back() {
+        assert_eq!(choose(&[queue(&[5], true), queue(&[9_000], true)], true, 0, 9_000), Choice::Take(0));
+        assert_eq!(choose(&[queue(&[5], true), queue(&[9_001], true)], true, 0, 9_000), Choice::Take(1));
+    }
+
+    #[test]
+    fn a_pause_ends_when_the_head_is_passed() {
+        let mut queue = paused(&[3, 4], 0);
+        assert!(queue.wait().is_some());
+        queue.advance();
+        assert!(queue.wait().is_none());
+        assert_eq!(choose(&[queue], true, 0, 9_000), Choice::Take(0));
     }
 
     #[test]

@@ -5,12 +5,13 @@ mod clock_steps;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use thalweg_state::{SharedMemory, TaskState};
 
 use super::*;
 use crate::dsl::{Consumed, Grouped, Materialized, Produced, StreamsBuilder};
-use crate::serde::{I64Serde, StringSerde};
+use crate::serde::{Deserializer, I64Serde, SerdeError, Serializer, StringSerde};
 use crate::types::{HeadersView, RecordView};
 
 /// Merges the numbers of `a` and `b` into `out`, and counts them per key.
@@ -24,20 +25,29 @@ fn recipes() -> Recipes {
 }
 
 fn start(max_task_idle_ms: i64, partition_times: [Option<Timestamp>; 2]) -> Task {
-    let recipes = recipes();
+    start_with(&recipes(), DecodePolicy::Skip, max_task_idle_ms, partition_times)
+}
+
+fn start_with(
+    recipes: &Recipes,
+    decode_policy: DecodePolicy,
+    max_task_idle_ms: i64,
+    partition_times: [Option<Timestamp>; 2],
+) -> Task {
     let specs = store_specs(&recipes.topology.sub_topologies()[0], 0);
     let state = TaskState::open(Path::new(""), &specs, &SharedMemory::new(1 << 20).unwrap()).unwrap().state;
     let input =
         |(topic, partition_time)| Input { partition: TopicPartition::new(topic, 0), position: 0, partition_time };
     let inputs = ["a", "b"].into_iter().zip(partition_times).map(input).collect::<Vec<_>>();
     let options = TaskOptions {
-        decode_policy: DecodePolicy::Skip,
+        decode_policy,
         dead_letter_topic: Some("app.dlq".to_owned()),
         max_task_idle_ms,
         cache_max_bytes: 0,
+        timestamp_ahead_max_ms: i64::MAX,
     };
-    let partitions = BTreeMap::from([("out".to_owned(), 1)]);
-    Task::start(&recipes, TaskId::new(0, 0), state, &inputs, &partitions, &options, 0)
+    let partitions = BTreeMap::from([("out".to_owned(), 1), ("app.dlq".to_owned(), 1)]);
+    Task::start(recipes, TaskId::new(0, 0), state, &inputs, &partitions, &options, 0)
 }
 
 /// Queues records at these times; the value is the time, a time of 666 has bytes that do not decode.
@@ -218,4 +228,158 @@ fn ages_and_latenesses_are_counted_per_record_by_the_clock_of_the_batch() {
         assert_eq!((latency.counts.iter().sum::<u64>(), latency.sum_ms), (3, 1_400 + 500 + 1_100));
     });
     task.take_spreads(|lateness, latency| assert_eq!(lateness.sum_ms + latency.sum_ms, 0, "taken once"));
+}
+
+/// Numbers whose schema is in a registry that the test controls.
+#[derive(Clone, Default)]
+struct Registered(Arc<Mutex<Option<SerdeError>>>);
+
+impl Registered {
+    fn says(&self, error: Option<SerdeError>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    fn away(reason: &str) -> Option<SerdeError> {
+        Some(SerdeError::Unavailable(reason.to_owned()))
+    }
+
+    fn ask(&self) -> Result<(), SerdeError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Serializer<i64> for Registered {
+    fn prepare(&self, _: &str) -> Result<(), SerdeError> {
+        self.ask()
+    }
+
+    fn serialize(&self, topic: &str, value: &i64, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
+        I64Serde.serialize(topic, value, out)
+    }
+}
+
+impl Deserializer<i64> for Registered {
+    fn deserialize(&self, _: &str, _: Option<&[u8]>) -> Result<i64, SerdeError> {
+        panic!("a source does not wait")
+    }
+
+    fn try_deserialize(&self, topic: &str, bytes: Option<&[u8]>) -> Result<i64, SerdeError> {
+        self.ask()?;
+        I64Serde.deserialize(topic, bytes)
+    }
+}
+
+/// As `recipes`, `a` under a schema of `read` and `out` under one of `written`.
+fn registered(read: &Registered, written: &Registered) -> Recipes {
+    let builder = StreamsBuilder::new();
+    let a = builder.stream::<String, i64, _, _>("a", Consumed::with(StringSerde, read.clone()));
+    let b = builder.stream::<String, i64, _, _>("b", Consumed::with(StringSerde, I64Serde));
+    a.merge(b).to("out", Produced::with(StringSerde, written.clone()));
+    builder.build("app").unwrap()
+}
+
+fn waits(task: &Task) -> Vec<(Option<String>, Timestamp, String)> {
+    let told = |(at, wait): (Option<&TopicPartition>, &Wait)| {
+        (at.map(ToString::to_string), wait.since(), wait.reason().to_owned())
+    };
+    task.waits().map(told).collect()
+}
+
+#[test]
+fn a_partition_without_its_schema_waits_alone_and_keeps_its_order() {
+    let read = Registered::default();
+    read.says(Registered::away("schema id 7: refused"));
+    let mut task = start_with(&registered(&read, &Registered::default()), DecodePolicy::DeadLetter, 0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1, 2, 3]);
+    enqueue(&mut task, 1, 0, &[10, 20]);
+    task.reached_end(0, 3);
+    task.reached_end(1, 2);
+    for now in [0, 200, 1_999] {
+        assert_eq!(process(&mut task, now).records, 0, "{now}: an answer usually comes at once");
+        assert!(waits(&task).is_empty(), "{now}: not worth a word");
+    }
+    assert_eq!(process(&mut task, 2_000), Progress { records: 2, starved: true }, "now the others go on");
+    let told = (Some("a-0".to_owned()), 0, "schema registry unavailable: schema id 7: refused".to_owned());
+    assert_eq!(waits(&task), [told]);
+    enqueue(&mut task, 1, 2, &[30]);
+    task.reached_end(1, 3);
+    assert_eq!(process(&mut task, 60_000).records, 1, "however long it takes, and without another moment of waiting");
+    assert_eq!(sent(&mut task), [10, 20, 30]);
+    let offsets = |task: &Task| task.input_positions().iter().map(|input| input.offset).collect::<Vec<_>>();
+    assert_eq!(offsets(&task), [0, 3]);
+
+    read.says(None);
+    assert_eq!(process(&mut task, 60_001).records, 0, "not before its time");
+    assert_eq!(process(&mut task, 61_200).records, 3, "and then by itself");
+    assert_eq!((sent(&mut task), offsets(&task)), (vec![1, 2, 3], vec![3, 3]));
+    assert!(waits(&task).is_empty());
+    assert_eq!(task.stream_time(), Some(30));
+    assert!(task.take_undecodable().is_empty(), "nothing was set aside");
+}
+
+#[test]
+fn a_task_takes_nothing_before_what_it_writes_is_registered() {
+    let written = Registered::default();
+    written.says(Registered::away("subject 'out-value': refused"));
+    let mut task = start_with(&registered(&Registered::default(), &written), DecodePolicy::DeadLetter, 0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1]);
+    task.reached_end(0, 1);
+    task.reached_end(1, 0);
+    assert_eq!(process(&mut task, 0).records, 0);
+    assert_eq!(process(&mut task, 70_000).records, 0);
+    let told = (None, 0, "schema registry unavailable: subject 'out-value': refused".to_owned());
+    assert_eq!(waits(&task), [told]);
+    written.says(None);
+    assert_eq!(process(&mut task, 72_000).records, 1);
+    assert!(waits(&task).is_empty());
+
+    written.says(Some(SerdeError::Malformed("the registry refuses our schema as 'out-value': no".to_owned())));
+    let mut task = start_with(&registered(&Registered::default(), &written), DecodePolicy::DeadLetter, 0, [None; 2]);
+    let refused = task.process(1, 0).unwrap_err();
+    let text = "cannot serialize a record for topic out: the registry refuses our schema as 'out-value': no";
+    assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn an_answer_under_way_is_looked_for_soon_and_at_once_when_hurried() {
+    let read = Registered::default();
+    read.says(Some(SerdeError::Pending("schema id 7".to_owned())));
+    let mut task = start_with(&registered(&read, &Registered::default()), DecodePolicy::DeadLetter, 0, [None; 2]);
+    enqueue(&mut task, 0, 0, &[1, 2]);
+    task.reached_end(0, 2);
+    task.reached_end(1, 0);
+    assert_eq!(process(&mut task, 0).records, 0);
+    read.says(None);
+    assert_eq!(process(&mut task, 19).records, 0);
+    assert!(task.hurry());
+    assert_eq!(process(&mut task, 19).records, 2);
+    assert!(!task.hurry());
+}
+
+/// The letter leaves with the sinks: it is acknowledged before the offsets are committed.
+#[test]
+fn what_is_set_aside_is_counted_by_reason_and_its_letter_leaves_before_the_position() {
+    let mut task = start_with(&recipes(), DecodePolicy::DeadLetter, 0, [None; 2]);
+    enqueue(&mut task, 0, 4, &[666, -1, 666, 10]);
+    task.reached_end(0, 8);
+    task.reached_end(1, 0);
+    assert_eq!(process(&mut task, 1_000).records, 4);
+    let mut letters = Vec::new();
+    let drained: Result<(), ()> = task.outbox().drain(Step::Sinks, |to, arena| {
+        letters.extend(arena.iter().filter(|_| &*to.topic == "app.dlq").map(|letter| letter.timestamp));
+        Ok(())
+    });
+    drained.unwrap();
+    assert_eq!(letters, [666, 1_000, 666], "a time that cannot be is replaced by now");
+    assert_eq!(task.input_positions()[0].offset, 8);
+    let counted = |reason, records| (Arc::from("a"), DropReason::DeadLetter, reason, records);
+    assert_eq!(task.take_undecodable(), [counted("invalid_timestamp", 1), counted("malformed", 2)]);
+    assert!(task.take_undecodable().is_empty(), "each is told once");
+
+    let mut task = start_with(&recipes(), DecodePolicy::Fail, 0, [None; 2]);
+    enqueue(&mut task, 0, 4, &[10, 666]);
+    task.reached_end(0, 6);
+    task.reached_end(1, 0);
+    assert_eq!(task.process(9, 0).unwrap_err().reason(), "malformed");
+    assert_eq!(task.input_positions()[0].offset, 5, "the position stays before it");
 }

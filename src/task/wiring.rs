@@ -9,10 +9,11 @@ use std::sync::Arc;
 use super::cx::Cx;
 use super::fault::Fault;
 use super::outbox::SinkSlot;
+use super::preparation::Step;
 use super::punctuate::Due;
 use super::record_cache::FlushCache;
 use super::store::{KeyValueStore, StoreSlot};
-use crate::serde::{Deserializer, Serializer, ViewCodec};
+use crate::serde::{SchemaRegistry, Serde, Serializer, ViewCodec};
 use crate::topology::{NodeId, StoreId, SubTopology, Topic, Topology};
 use crate::types::{RecordView, TaskId};
 
@@ -75,6 +76,8 @@ pub struct Recipes {
     pub policies: BTreeMap<NodeId, DecodePolicy>,
     /// Stores that are served.
     pub views: Vec<ViewRecipe>,
+    /// The schema registry that its serdes ask, if the application has one: its failures are counted.
+    pub registry: Option<SchemaRegistry>,
 }
 
 /// Lends the shape and the outbox to the recipes while a task's chain is built.
@@ -89,6 +92,17 @@ pub struct Wiring<'a> {
     processors: Vec<Rc<RefCell<dyn Punctuate>>>,
     caching: bool,
     flushers: Vec<Box<dyn FlushCache>>,
+    preparation: Vec<Step>,
+}
+
+/// What a chain leaves with its task.
+pub(super) struct Wired {
+    /// The processors that can be punctuated, in order of registration.
+    pub(super) processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+    /// What flushes the cached stores.
+    pub(super) flushers: Vec<Box<dyn FlushCache>>,
+    /// What must be prepared before the first record.
+    pub(super) preparation: Vec<Step>,
 }
 
 impl<'a> Wiring<'a> {
@@ -113,13 +127,26 @@ impl<'a> Wiring<'a> {
             processors: Vec::new(),
             caching,
             flushers: Vec::new(),
+            preparation: Vec::new(),
         }
     }
 
-    /// The processors in order of registration, and the flushers of cached stores in the order of the stores.
-    pub(super) fn finish(mut self) -> (Vec<Rc<RefCell<dyn Punctuate>>>, Vec<Box<dyn FlushCache>>) {
+    /// What was wired beside the chain itself; flushers in the order of the stores.
+    pub(super) fn finish(mut self) -> Wired {
         self.flushers.sort_by_key(|flusher| flusher.store());
-        (self.processors, self.flushers)
+        Wired { processors: self.processors, flushers: self.flushers, preparation: self.preparation }
+    }
+
+    /// Has `serializer` prepared for `topic` before the task takes its first record; `target` is for texts.
+    pub fn prepare<T, S>(&mut self, topic: &Arc<str>, target: &str, serializer: S)
+    where
+        T: 'static,
+        S: Serializer<T>,
+    {
+        let (topic, target) = (Arc::clone(topic), target.to_owned());
+        self.preparation.push(Box::new(move || {
+            serializer.prepare(&topic).map_err(|error| Fault::Encode { target: target.clone(), error })
+        }));
     }
 
     /// Whether the table `node` must send old values.
@@ -148,10 +175,16 @@ impl<'a> Wiring<'a> {
     /// Opens a typed store of this task.
     pub fn store<K, V, KS, VS>(&mut self, id: StoreId, keys: KS, values: VS) -> KeyValueStore<K, V, KS, VS>
     where
-        KS: Serializer<K> + Deserializer<K>,
-        VS: Serializer<V> + Deserializer<V>,
+        K: 'static,
+        V: 'static,
+        KS: Serde<K>,
+        VS: Serde<V>,
     {
-        KeyValueStore::new(self.slot(id), keys, values)
+        let slot = self.slot(id);
+        let target = format!("store {}", slot.name);
+        self.prepare::<K, _>(&slot.topic, &target, keys.clone());
+        self.prepare::<V, _>(&slot.topic, &target, values.clone());
+        KeyValueStore::new(slot, keys, values)
     }
 
     fn slot(&mut self, id: StoreId) -> StoreSlot {

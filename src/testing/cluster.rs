@@ -1,6 +1,7 @@
 //! All tasks of a topology and the log between them, driven in one deterministic order.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use thalweg_state::{Backend, SharedMemory, TaskState};
@@ -14,6 +15,9 @@ use crate::types::{ArenaRecord, Headers, Offset, RecordView, TaskId, Timestamp, 
 
 /// Bytes of RocksDB's memory; a test's rows are few.
 const STORE_MEMORY_BYTES: usize = 8 << 20;
+
+/// Time between two looks for an answer that is under way.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A task and what it wrote since its last commit.
 struct Running {
@@ -59,7 +63,8 @@ impl Cluster {
             _directory: directory,
         };
         let decode_policy = options.decode_policy.unwrap_or(DecodePolicy::Fail);
-        cluster.start_tasks(&plan, decode_policy, options.cache_max_bytes)?;
+        let ahead_max_ms = options.timestamp_ahead_max_ms.unwrap_or(i64::MAX);
+        cluster.start_tasks(&plan, decode_policy, options.cache_max_bytes, ahead_max_ms)?;
         Ok(cluster)
     }
 
@@ -68,11 +73,18 @@ impl Cluster {
         plan: &PartitionPlan,
         decode_policy: DecodePolicy,
         cache_max_bytes: usize,
+        timestamp_ahead_max_ms: i64,
     ) -> Result<(), DriverError> {
         let memory = SharedMemory::new(STORE_MEMORY_BYTES)?;
         let dead_letter_topic = Some(self.dead_letter_topic.clone());
         // Readers always stand at the end of what is written, so nothing is ever waited for.
-        let options = TaskOptions { decode_policy, dead_letter_topic, max_task_idle_ms: 0, cache_max_bytes };
+        let options = TaskOptions {
+            decode_policy,
+            dead_letter_topic,
+            max_task_idle_ms: 0,
+            cache_max_bytes,
+            timestamp_ahead_max_ms,
+        };
         for plan in &plan.tasks {
             let state = self.open_state(plan, &memory)?;
             let input =
@@ -127,6 +139,8 @@ impl Cluster {
     }
 
     pub(super) fn advance_wall_clock(&mut self, by_ms: i64) -> Result<(), Fault> {
+        // Whatever was under way is settled in the time before.
+        self.settle()?;
         self.now += by_ms;
         for index in 0..self.tasks.len() {
             let punctuated = self.tasks[index].task.punctuate(self.now);
@@ -156,10 +170,23 @@ impl Cluster {
                     self.deliver(index)?;
                 }
             }
-            if !moved {
+            if !moved && !self.await_answers() {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits a moment when a task waits for an answer that is under way, such as a schema; returns whether one does.
+    /// What a test sees must not depend on how quick a registry is; the registry's timeout bounds it.
+    fn await_answers(&mut self) -> bool {
+        let mut asking = false;
+        for running in &mut self.tasks {
+            asking |= running.task.hurry();
+        }
+        if asking {
+            std::thread::sleep(LOOK);
+        }
+        asking
     }
 
     /// Drops what a failed task wanted produced, and remembers that it failed.

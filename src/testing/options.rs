@@ -16,6 +16,7 @@ pub struct DriverOptions {
     pub(super) wall_clock: Timestamp,
     pub(super) manual_commit: bool,
     pub(super) cache_max_bytes: usize,
+    pub(super) timestamp_ahead_max_ms: Option<i64>,
 }
 
 impl Default for DriverOptions {
@@ -27,6 +28,7 @@ impl Default for DriverOptions {
             wall_clock: 0,
             manual_commit: false,
             cache_max_bytes: CACHE_MAX_BYTES,
+            timestamp_ahead_max_ms: None,
         }
     }
 }
@@ -59,6 +61,11 @@ impl DriverOptions {
     /// Bytes of each task's record caches; 0 turns them off.
     pub fn cache_max_bytes(self, bytes: usize) -> Self {
         Self { cache_max_bytes: bytes, ..self }
+    }
+
+    /// How far a record's time may lie ahead of the wall clock and of stream time, in ms; without it as far as it likes.
+    pub fn timestamp_ahead_max_ms(self, ms: i64) -> Self {
+        Self { timestamp_ahead_max_ms: Some(ms), ..self }
     }
 
     /// Commits only when the test calls `commit` or a processor asks for it. What tasks produce is written at once

@@ -1,6 +1,7 @@
-//! Plain types that every room may name: ids, record views, record arenas, the partition of a key.
+//! Plain types that every room may name: ids, record views, record arenas, the partition of a key, waiting times.
 
 mod arena;
+mod backoff;
 mod batch;
 mod headers;
 mod ids;
@@ -9,6 +10,7 @@ mod partition;
 mod spread;
 
 pub use arena::{ArenaRecord, RecordArena};
+pub use backoff::Backoff;
 pub use batch::{RecordView, SourceBatch};
 pub use headers::{Header, Headers, HeadersIter, HeadersView};
 pub use ids::{TaskId, TopicPartition};

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use orders::demo::generator::Event;
 use orders::oracle::Expected;
+use orders::topics::{ORDER_EVENTS, PAYMENT_ORDER};
 use thalweg_tests::orders::{Application, Place, expected, lives};
+use thalweg_tests::poison::Poison;
 use thalweg_tests::{Instance, records};
-
-use poison::Poison;
 
 const ORDERS: u64 = 1_500;
 const SEED: u64 = 7;
@@ -39,12 +39,13 @@ struct Scene {
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let app = Application::prepare();
     let events = lives(SEED, "o", ORDERS);
-    let poison = poison::all(&events);
+    let poison = poison::all(&events, &app.serdes);
     // Among the good records: a third before, the rest behind.
     let (before, after) = events.split_at(events.len() / 3);
     app.write(0, before);
-    for poison in &poison {
-        records::write(&app.clients, poison.topic, [(poison.partition, &poison.record)]);
+    for topic in [ORDER_EVENTS, PAYMENT_ORDER] {
+        let bad = poison.iter().filter(|poison| poison.topic == topic);
+        records::write(&app.clients, topic, bad.map(|poison| (poison.partition, &poison.record)));
     }
     app.write(before.len(), after);
     // The most that is ever logged: a phone number must not be there either.

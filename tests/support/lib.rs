@@ -7,17 +7,20 @@
 //! Everything panics when it fails: a test has nothing else to do then. The tail of the service's log is printed.
 
 pub mod child;
+pub mod fake_registry;
 pub mod http;
 pub mod instance;
 pub mod kafka;
 pub mod names;
 pub mod orders;
+pub mod poison;
 pub mod records;
 pub mod registry;
 pub mod services;
 pub mod views;
 pub mod wait;
 
+pub use fake_registry::FakeRegistry;
 pub use instance::Instance;
 pub use kafka::Kafka;
 pub use names::{free_port, unique};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{Action, Attempt, Coordinator, End, Event, Identity, MemberConfig, Order, Request, Target};
-use crate::group::{Backoff, Tick};
-use crate::types::TaskId;
+use crate::group::Tick;
+use crate::types::{Backoff, TaskId};
 
 /// What is known of the coordinator. Independent of the phase: a coordinator that moves costs no task.
 #[derive(Debug, PartialEq, Eq)]

@@ -50,7 +50,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("hop", "`local`, or `forwarded` when another instance answered"),
     ("method", "an HTTP method that the service knows, or `other`"),
     ("outcome", "a word of the code, named with the metric"),
-    ("owner", "who holds the memory: `block_cache`, `memtables`, `memory_stores`, `queues`, `overlay`, `outbox`"),
+    ("owner", "who holds the memory: `block_cache`, `memtables`, `memory_stores`, `queues`, `record_cache`, `overlay`, `outbox`"),
     ("partition", "a partition number of an input topic"),
     ("reason", "a word of the code for what was wrong with a record"),
     ("role", "`active`, `standby` or `restoring`; `none` when no replica answered"),
@@ -184,6 +184,28 @@ pub static DEAD_LETTERS: Description = counter(
     "records",
     &["topic", "reason"],
     "Records of the source topic that were set aside in the dead letter topic",
+    "",
+);
+
+pub static SKIPPED: Description = counter(
+    "thalweg_skipped_records_total",
+    "records",
+    &["topic", "reason"],
+    "Records of the source topic that did not decode and were skipped by its policy",
+    "",
+);
+pub static TASK_PAUSED_PARTITIONS: Description = gauge(
+    "thalweg_task_paused_partitions",
+    "partitions",
+    &["task"],
+    "Input partitions whose next record waits for the schema registry",
+    "",
+);
+pub static REGISTRY_FAILURES: Description = counter(
+    "thalweg_schema_registry_failures_total",
+    "calls",
+    &[],
+    "Calls to the schema registry that brought no usable answer",
     "",
 );
 

@@ -109,6 +109,7 @@ fn the_counters_of_topics_threads_and_the_group_are_there() {
     metrics.consumed("order.events", 5, 500);
     metrics.produced("order.status", 4, 100);
     metrics.dead_letters("order.events", "malformed").inc();
+    metrics.skipped("payment.order", "null").inc_by(2);
     let thread = metrics.thread("stream-1");
     thread.commit_seconds.observe(0.02);
     thread.commit.inc_by(0.75);
@@ -120,6 +121,8 @@ fn the_counters_of_topics_threads_and_the_group_are_there() {
         r#"thalweg_records_consumed_total{topic="order.events"} 5"#,
         r#"thalweg_records_produced_total{topic="order.status"} 4"#,
         r#"thalweg_dead_letters_total{reason="malformed",topic="order.events"} 1"#,
+        r#"thalweg_skipped_records_total{reason="null",topic="payment.order"} 2"#,
+        "thalweg_schema_registry_failures_total 0",
         r#"thalweg_thread_commit_duration_seconds_bucket{thread="stream-1",le="0.025"} 1"#,
         r#"thalweg_thread_commit_duration_seconds_bucket{thread="stream-1",le="0.01"} 0"#,
         r#"thalweg_bytes_consumed_total{topic="order.events"} 500"#,

@@ -72,8 +72,9 @@ impl Played {
         let heartbeat = Heartbeat::new("restorer", Duration::ZERO, started);
         let memory = Arc::new(SharedMemory::new(8 << 20).unwrap());
         let quiet = Box::new(Quiet { answers, asked: ask });
-        let restorer =
-            Restorer::new(quiet, memory, Clock::start(std::time::SystemTime::now), heartbeat.clone(), received, tell);
+        let clock = Clock::start(std::time::SystemTime::now);
+        let metrics = Metrics::new().unwrap();
+        let restorer = Restorer::new(quiet, memory, clock, heartbeat.clone(), received, tell, metrics);
         let join = std::thread::spawn(move || restorer.run());
         let directory = TempDir::new().unwrap();
         Self { commands, events, asked, heartbeat, started, join, directory }

@@ -48,6 +48,8 @@ pub(super) enum Failure {
     Refused(String),
     /// No usable answer; asking again may bring one.
     Unavailable(String),
+    /// No answer yet; it will be remembered when it comes. Has the failure before, when this is not the first try.
+    Pending(Option<String>),
 }
 
 /// The HTTP side.

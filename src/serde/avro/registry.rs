@@ -1,9 +1,10 @@
 //! The registry as the serdes see it: every question is asked once at a time, and its answer remembered.
 //!
-//! Questions run on threads of their own. A stream thread waits only a moment, so a slow registry delays the
-//! partition that needs it and no other; and asking from an async context is harmless.
+//! Questions run on threads of their own. Whoever decodes a source does not wait but comes again, so a slow registry
+//! delays the partition that needs it and no other; and asking from an async context is harmless.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,10 +24,8 @@ const REMEMBERED_MAX: usize = 1024;
 /// How long things are waited for and remembered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// How long a decoding thread waits for a schema before it reports the registry unavailable.
-    pub decode: Duration,
-    /// How long a serializer waits, and `prepare`: a little more than one HTTP call.
-    pub encode: Duration,
+    /// How long those wait that cannot come again: a little more than one HTTP call.
+    pub answer: Duration,
     /// How long a refused schema or an unknown id is not asked about again.
     pub refused: Duration,
     /// How long after a failed call the next one is made.
@@ -45,20 +44,35 @@ struct Shared {
     patience: Patience,
     questions: Mutex<FxHashMap<Question, State>>,
     answered: Condvar,
+    failures: AtomicU64,
+}
+
+/// Whether the asker waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// It comes again.
+    No,
+    /// For about one HTTP call.
+    ForAnswer,
 }
 
 #[derive(Debug)]
 enum State {
-    Asking,
-    Answered { at: Instant, answer: Result<Answer, Failure> },
+    /// With the failure before, if there was one.
+    Asking {
+        last: Option<String>,
+    },
+    Answered {
+        at: Instant,
+        answer: Result<Answer, Failure>,
+    },
 }
 
 impl SchemaRegistry {
     /// A handle; nothing is asked yet. Fails when `options` make no HTTP client.
     pub fn new(options: &RegistryOptions) -> Result<Self, SerdeError> {
         let patience = Patience {
-            decode: Duration::from_millis(100),
-            encode: options.timeout + Duration::from_millis(500),
+            answer: options.timeout + Duration::from_millis(500),
             refused: Duration::from_secs(10),
             unavailable: Duration::from_millis(500),
         };
@@ -73,7 +87,8 @@ impl SchemaRegistry {
             Ok(Err(failure)) => return Err(SerdeError::Unavailable(format!("no HTTP client: {failure:?}"))),
             Err(_) => return Err(SerdeError::Unavailable("no HTTP client".to_owned())),
         };
-        let shared = Shared { client, patience, questions: Mutex::default(), answered: Condvar::new() };
+        let (questions, answered, failures) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        let shared = Shared { client, patience, questions, answered, failures };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -89,19 +104,27 @@ impl SchemaRegistry {
         AvroSerde::new(self.clone(), Part::Key, schema)
     }
 
-    /// The schema that has `id`; waits only a moment.
-    pub(super) fn schema(&self, id: u32) -> Result<Answer, Failure> {
-        self.ask(&Question::Schema(id), self.shared.patience.decode)
+    /// Calls to the registry that brought no usable answer, since the start.
+    pub fn failures(&self) -> u64 {
+        self.shared.failures.load(Ordering::Relaxed)
     }
 
-    /// The id of `schema` under `subject`, registering it if it is new; waits for one HTTP call.
-    pub(super) fn register(&self, subject: String, schema: Arc<str>) -> Result<Answer, Failure> {
-        self.ask(&Question::Id { subject, schema }, self.shared.patience.encode)
+    /// The schema that has `id`.
+    pub(super) fn schema(&self, id: u32, waits: Waits) -> Result<Answer, Failure> {
+        self.ask(&Question::Schema(id), waits)
     }
 
-    fn ask(&self, question: &Question, wait: Duration) -> Result<Answer, Failure> {
+    /// The id of `schema` under `subject`, registering it if it is new.
+    pub(super) fn register(&self, subject: String, schema: Arc<str>, waits: Waits) -> Result<Answer, Failure> {
+        self.ask(&Question::Id { subject, schema }, waits)
+    }
+
+    fn ask(&self, question: &Question, waits: Waits) -> Result<Answer, Failure> {
         let shared = &self.shared;
-        let deadline = Instant::now() + wait;
+        let deadline = match waits {
+            Waits::No => None,
+            Waits::ForAnswer => Some(Instant::now() + shared.patience.answer),
+        };
         let mut questions = shared.questions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut asked = false;
         loop {
@@ -111,34 +134,41 @@ impl SchemaRegistry {
                 Some(State::Answered { at, answer }) if asked || shared.is_fresh(answer, now - *at) => {
                     return answer.clone();
                 }
-                Some(State::Asking) => {
-                    if now >= deadline {
-                        return Err(Failure::Unavailable("no answer yet".to_owned()));
+                Some(State::Asking { .. }) => asked = true,
+                stale => {
+                    let last = last_failure(stale);
+                    // At the bound the question waits for its turn: the asker comes again or is woken.
+                    if has_room(&mut questions) {
+                        Shared::start(shared, question)?;
+                        questions.insert(question.clone(), State::Asking { last });
+                        asked = true;
                     }
-                    asked = true;
-                    let waited = shared.answered.wait_timeout(questions, deadline - now);
-                    questions = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-                _ => {
-                    make_room(&mut questions)?;
-                    Shared::start(shared, question)?;
-                    questions.insert(question.clone(), State::Asking);
                 }
             }
+            let Some(left) = deadline.map(|deadline| deadline.saturating_duration_since(now)).filter(|d| !d.is_zero())
+            else {
+                return Err(Failure::Pending(last_failure(questions.get(question))));
+            };
+            let waited = shared.answered.wait_timeout(questions, left);
+            questions = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
-/// Bounds what is remembered and what is under way.
-fn make_room(questions: &mut FxHashMap<Question, State>) -> Result<(), Failure> {
+fn last_failure(state: Option<&State>) -> Option<String> {
+    match state? {
+        State::Asking { last } => last.clone(),
+        State::Answered { answer: Err(Failure::Unavailable(reason)), .. } => Some(reason.clone()),
+        State::Answered { .. } => None,
+    }
+}
+
+/// Bounds what is remembered; whether one more question may be under way.
+fn has_room(questions: &mut FxHashMap<Question, State>) -> bool {
     if questions.len() >= REMEMBERED_MAX {
         questions.retain(|_, state| !matches!(state, State::Answered { answer: Err(_), .. }));
     }
-    let asking = questions.values().filter(|state| matches!(state, State::Asking)).count();
-    match asking < ASKING_MAX {
-        true => Ok(()),
-        false => Err(Failure::Unavailable(format!("{ASKING_MAX} questions are under way already"))),
-    }
+    questions.values().filter(|state| matches!(state, State::Asking { .. })).count() < ASKING_MAX
 }
 
 impl Shared {
@@ -147,7 +177,7 @@ impl Shared {
         match answer {
             Ok(_) => true,
             Err(Failure::Unknown | Failure::Refused(_)) => age < self.patience.refused,
-            Err(Failure::Unavailable(_)) => age < self.patience.unavailable,
+            Err(Failure::Unavailable(_) | Failure::Pending(_)) => age < self.patience.unavailable,
         }
     }
 
@@ -157,6 +187,9 @@ impl Shared {
             // Whatever happens, the question must not stay open.
             let answer = panic::catch_unwind(AssertUnwindSafe(|| shared.client.ask(&question)));
             let answer = answer.unwrap_or_else(|_| Err(Failure::Unavailable("asking panicked".to_owned())));
+            if let Err(Failure::Unavailable(_)) = answer {
+                shared.failures.fetch_add(1, Ordering::Relaxed);
+            }
             let mut questions = shared.questions.lock().unwrap_or_else(PoisonError::into_inner);
             questions.insert(question, State::Answered { at: Instant::now(), answer });
             drop(questions);

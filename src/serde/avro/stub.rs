@@ -74,8 +74,7 @@ impl Stub {
     /// Waits for every answer, forgets every failure at once.
     pub(super) fn registry(&self) -> SchemaRegistry {
         self.registry_with(Patience {
-            decode: Duration::from_secs(20),
-            encode: Duration::from_secs(20),
+            answer: Duration::from_secs(20),
             refused: Duration::ZERO,
             unavailable: Duration::ZERO,
         })

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,24 @@ fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
     [&[0], &id.to_be_bytes()[..], datum].concat()
 }
 
+/// Remembers every answer, so that those who do not wait for it meet it.
+fn remembering(stub: &Stub) -> AvroSerde<Order> {
+    let long = Duration::from_secs(20);
+    stub.registry_with(Patience { answer: long, refused: long, unavailable: long }).serde(ORDER).unwrap()
+}
+
+/// What an attempt that never waits comes to.
+fn answered<T>(attempt: impl Fn() -> Result<T, SerdeError>) -> Result<T, SerdeError> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match attempt() {
+            Err(SerdeError::Pending(what)) => assert!(Instant::now() < deadline, "no answer about {what}"),
+            result => return result,
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn reason<T: std::fmt::Debug>(result: Result<T, SerdeError>) -> &'static str {
     result.unwrap_err().reason()
 }
@@ -108,7 +126,7 @@ fn a_schema_is_registered_once_per_topic_and_part() {
     let registry = stub.registry();
     let values: AvroSerde<Order> = registry.serde(ORDER).unwrap();
     let keys: AvroSerde<i64> = registry.key_serde(r#""long""#).unwrap();
-    values.prepare("a").unwrap();
+    answered(|| values.prepare("a")).unwrap();
     let asked = stub.requests().len();
     for topic in ["a", "a", "b"] {
         values.clone().serialize(topic, &order(), &mut Vec::new()).unwrap();
@@ -217,13 +235,17 @@ fn no_error_quotes_the_record() {
 fn an_unknown_id_is_not_asked_about_again_for_a_while() {
     let stub = Stub::start();
     let long = Duration::from_secs(20);
-    let patience = Patience { decode: long, encode: long, refused: Duration::from_secs(600), unavailable: long };
+    let patience = Patience { answer: long, refused: Duration::from_secs(600), unavailable: long };
     let serde: AvroSerde<Order> = stub.registry_with(patience).serde(ORDER).unwrap();
     for _ in 0..3 {
         let error = serde.deserialize("t", Some(&framed(77, &datum()))).unwrap_err();
         assert_eq!(error, SerdeError::UnknownSchema(77));
     }
     assert_eq!(stub.requests().len(), 1);
+
+    let beyond = framed(0x8000_0000, &datum());
+    assert_eq!(serde.deserialize("t", Some(&beyond)), Err(SerdeError::UnknownSchema(0x8000_0000)));
+    assert_eq!(stub.requests().len(), 1, "no registry has an id that is no Java int");
 
     let forgetful: AvroSerde<Order> = stub.serde(ORDER);
     assert_eq!(reason(forgetful.deserialize("t", Some(&framed(77, &datum())))), "unknown_schema");
@@ -254,16 +276,70 @@ fn a_registry_that_fails_is_unavailable_and_heals() {
 fn a_silent_registry_holds_nobody_longer_than_its_patience() {
     let stub = Stub::start();
     stub.set(Mood::Silent);
-    let patience = Patience {
-        decode: Duration::ZERO,
-        encode: Duration::ZERO,
-        refused: Duration::from_secs(600),
-        unavailable: Duration::from_secs(600),
-    };
+    let long = Duration::from_secs(600);
+    let patience = Patience { answer: Duration::ZERO, refused: long, unavailable: long };
     let serde: AvroSerde<Order> = stub.registry_with(patience).serde(ORDER).unwrap();
     let error = serde.deserialize("t", Some(&framed(1, &datum()))).unwrap_err();
-    assert_eq!(error, SerdeError::Unavailable("no answer yet".to_owned()));
-    assert!(serde.prepare("t").unwrap_err().is_retriable());
+    assert_eq!(error, SerdeError::Pending("schema id 1".to_owned()));
+    assert_eq!(serde.prepare("t"), Err(SerdeError::Pending("subject 't-value'".to_owned())));
+}
+
+#[test]
+fn a_source_never_waits_for_the_registry_and_meets_its_answer_later() {
+    let stub = Stub::start();
+    stub.put(1, ORDER);
+    stub.set(Mood::Silent);
+    let serde = remembering(&stub);
+    let bytes = framed(1, &datum());
+    let started = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(serde.try_deserialize("t", Some(&bytes)), Err(SerdeError::Pending("schema id 1".to_owned())));
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "less than one answer is waited for otherwise");
+    let healthy = Stub::start();
+    healthy.put(1, ORDER);
+    let serde = remembering(&healthy);
+    assert_eq!(reason(serde.try_deserialize("t", Some(&bytes))), "registry_pending");
+    assert_eq!(answered(|| serde.try_deserialize("t", Some(&bytes))), Ok(order()));
+    assert_eq!(serde.try_deserialize("t", Some(&bytes)), Ok(order()), "from now on at once");
+    assert_eq!(healthy.requests().len(), 1);
+    assert_eq!(reason(serde.try_deserialize("t", Some(&bytes[..7]))), "malformed", "what needs no registry is known");
+}
+
+#[test]
+fn a_failed_call_is_told_and_counted_and_the_next_one_says_what_was_before() {
+    let stub = Stub::start();
+    stub.put(1, ORDER);
+    let html = "<html>sorry</html>";
+    stub.set(Mood::Says(401, html));
+    let (long, soon) = (Duration::from_secs(20), Duration::from_millis(200));
+    let registry = stub.registry_with(Patience { answer: long, refused: long, unavailable: soon });
+    let serde: AvroSerde<Order> = registry.serde(ORDER).unwrap();
+    let read = || serde.try_deserialize("t", Some(&framed(1, &datum())));
+    let failed = answered(read).unwrap_err();
+    assert!(matches!(&failed, SerdeError::Unavailable(text) if text.starts_with("schema id 1: ")), "{failed:?}");
+    assert_eq!((read().unwrap_err(), registry.failures()), (failed, 1), "remembered for a moment");
+    stub.set(Mood::Fine);
+    std::thread::sleep(soon);
+    let again = read().unwrap_err().to_string();
+    let expected = "the schema registry has not answered yet: schema id 1, asked again after: ";
+    assert!(again.starts_with(expected), "{again}");
+    assert_eq!((answered(read), registry.failures()), (Ok(order()), 1));
+}
+
+#[test]
+fn questions_beyond_the_bound_take_their_turn() {
+    let stub = Stub::start();
+    (1..=30).for_each(|id| stub.put(id, ORDER));
+    let serde = remembering(&stub);
+    let read = |id| serde.try_deserialize("t", Some(&framed(id, &datum())));
+    for id in 1..=30 {
+        assert!(read(id).is_err_and(|error| error.is_retriable()));
+    }
+    for id in 1..=30 {
+        assert_eq!(answered(|| read(id)), Ok(order()));
+    }
+    assert_eq!(stub.requests().len(), 30);
 }
 
 #[test]
@@ -284,7 +360,7 @@ fn a_registry_behind_tls_can_be_asked() {
     let mut stub = Stub::start();
     stub.url = stub.url.replace("http://", "https://");
     let serde: AvroSerde<Order> = stub.serde(ORDER);
-    let error = serde.prepare("t").unwrap_err();
+    let error = serde.serialize("t", &order(), &mut Vec::new()).unwrap_err();
     // The stub answers in plain text, so the handshake fails; without TLS in the build there would be none.
     assert!(error.to_string().contains("SSL routines"), "{error}");
 }
@@ -293,8 +369,8 @@ fn a_registry_behind_tls_can_be_asked() {
 fn a_refused_schema_names_subject_and_reason() {
     let stub = Stub::start();
     stub.set(Mood::Says(409, r#"{"error_code": 409, "message": "no default for field x"}"#));
-    let serde: AvroSerde<Order> = stub.serde(ORDER);
-    let error = serde.prepare("orders").unwrap_err();
+    let serde = remembering(&stub);
+    let error = answered(|| serde.prepare("orders")).unwrap_err();
     assert_eq!(error.to_string(), "the registry refuses our schema as 'orders-value': no default for field x");
     assert!(!error.is_retriable());
 }
@@ -304,7 +380,7 @@ fn instances_that_register_a_new_schema_at_once_both_get_its_id() {
     let stub = Stub::start();
     stub.set(Mood::SaysOnce(409, r#"{"error_code": 409, "message": "orders-value already exists"}"#));
     let serde: AvroSerde<Order> = stub.serde(ORDER);
-    assert_eq!(serde.prepare("orders"), Ok(()));
+    assert_eq!(answered(|| serde.prepare("orders")), Ok(()));
     assert_eq!(stub.subjects(), [("orders-value".to_owned(), 1)]);
 }
 

@@ -16,7 +16,7 @@ use super::super::{Deserializer, SerdeError, Serializer};
 use super::client::Failure;
 use super::frame;
 use super::plan::Plan;
-use super::registry::SchemaRegistry;
+use super::registry::{SchemaRegistry, Waits};
 
 /// Which part of a record; names the subject (TopicName strategy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +95,11 @@ impl<T> AvroSerde<T> {
 
 impl<T: Serialize + 'static> Serializer<T> for AvroSerde<T> {
     fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
-        self.shared.id_of(topic).map(|_| ())
+        self.shared.id_of(topic, Waits::No).map(|_| ())
     }
 
     fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
-        frame::put_header(self.shared.id_of(topic)?, out);
+        frame::put_header(self.shared.id_of(topic, Waits::ForAnswer)?, out);
         let mut config = SerializerConfig::new(&self.shared.codec);
         match serde_avro_fast::to_datum(value, out, &mut config) {
             Ok(_) => Ok(true),
@@ -114,41 +114,50 @@ impl<T: Serialize + 'static> Serializer<T> for AvroSerde<T> {
 
 impl<T: DeserializeOwned + 'static> Deserializer<T> for AvroSerde<T> {
     fn deserialize(&self, _topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
-        let bytes = bytes.ok_or(SerdeError::Null { expected: "Avro value" })?;
-        let (id, datum) = frame::split(bytes)?;
-        let writers = self.shared.writers.load();
-        match writers.get(&id) {
-            Some(writer) => self.shared.read(id, writer, datum),
-            None => self.shared.read(id, &*self.shared.writer_of(id)?, datum),
-        }
+        self.shared.deserialize(bytes, Waits::ForAnswer)
+    }
+
+    fn try_deserialize(&self, _topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
+        self.shared.deserialize(bytes, Waits::No)
     }
 }
 
 impl Shared {
+    fn deserialize<T: DeserializeOwned>(&self, bytes: Option<&[u8]>, waits: Waits) -> Result<T, SerdeError> {
+        let bytes = bytes.ok_or(SerdeError::Null { expected: "Avro value" })?;
+        let (id, datum) = frame::split(bytes)?;
+        let writers = self.writers.load();
+        match writers.get(&id) {
+            Some(writer) => self.read(id, writer, datum),
+            None => self.read(id, &*self.writer_of(id, waits)?, datum),
+        }
+    }
+
     /// Our schema's id for `topic`.
-    fn id_of(&self, topic: &str) -> Result<u32, SerdeError> {
+    fn id_of(&self, topic: &str, waits: Waits) -> Result<u32, SerdeError> {
         match self.ids.load().iter().find(|(known, _)| **known == *topic) {
             Some((_, id)) => Ok(*id),
-            None => self.register(topic),
+            None => self.register(topic, waits),
         }
     }
 
     #[cold]
-    fn register(&self, topic: &str) -> Result<u32, SerdeError> {
+    fn register(&self, topic: &str, waits: Waits) -> Result<u32, SerdeError> {
         let part = match self.part {
             Part::Key => "key",
             Part::Value => "value",
         };
         let subject = format!("{topic}-{part}");
-        let id = match self.registry.register(subject.clone(), Arc::clone(&self.text)) {
+        let id = match self.registry.register(subject.clone(), Arc::clone(&self.text), waits) {
             Ok(answer) => answer.id,
-            Err(Failure::Unavailable(reason)) => return Err(SerdeError::Unavailable(reason)),
             Err(Failure::Refused(reason)) => {
                 return Err(SerdeError::Malformed(format!("the registry refuses our schema as '{subject}': {reason}")));
             }
             Err(Failure::Unknown) => {
                 return Err(SerdeError::Unavailable(format!("the registry does not take subject '{subject}'")));
             }
+            Err(Failure::Unavailable(reason)) => return Err(unavailable(&format!("subject '{subject}'"), &reason)),
+            Err(Failure::Pending(last)) => return Err(pending(format!("subject '{subject}'"), last)),
         };
         self.ids.rcu(|ids| {
             let mut ids = Vec::clone(ids);
@@ -162,11 +171,16 @@ impl Shared {
     }
 
     #[cold]
-    fn writer_of(&self, id: u32) -> Result<Arc<Writer>, SerdeError> {
-        let writer = match self.registry.schema(id) {
+    fn writer_of(&self, id: u32, waits: Waits) -> Result<Arc<Writer>, SerdeError> {
+        if i32::try_from(id).is_err() {
+            // An id is a Java int from 1 on: a registry would call the question itself wrong, not the id unknown.
+            return Err(SerdeError::UnknownSchema(id));
+        }
+        let writer = match self.registry.schema(id, waits) {
             Ok(answer) => self.compare(&answer.schema),
             Err(Failure::Unknown) => return Err(SerdeError::UnknownSchema(id)),
-            Err(Failure::Unavailable(reason)) => return Err(SerdeError::Unavailable(reason)),
+            Err(Failure::Unavailable(reason)) => return Err(unavailable(&format!("schema id {id}"), &reason)),
+            Err(Failure::Pending(last)) => return Err(pending(format!("schema id {id}"), last)),
             Err(Failure::Refused(reason)) => {
                 return Err(SerdeError::Malformed(format!("avro: schema id {id} cannot be used: {reason}")));
             }
@@ -239,6 +253,17 @@ impl Shared {
             Err(_) => Err((datum.len() - rest, "bytes that do not decode")),
         }
     }
+}
+
+fn unavailable(what: &str, reason: &str) -> SerdeError {
+    SerdeError::Unavailable(format!("{what}: {reason}"))
+}
+
+fn pending(what: String, last: Option<String>) -> SerdeError {
+    SerdeError::Pending(match last {
+        Some(reason) => format!("{what}, asked again after: {reason}"),
+        None => what,
+    })
 }
 
 fn unread(state: DeserializerState<'_, SliceRead<'_>>) -> usize {

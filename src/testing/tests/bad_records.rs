@@ -115,7 +115,7 @@ fn a_tables_source_has_a_policy_too() {
 fn a_negative_time_is_a_fault_like_any_other() {
     let negative = || RawRecord::new(b"k".to_vec(), 1_i64.to_be_bytes().to_vec(), -1);
     let fault = numbers_of(consumed(), DriverOptions::default()).pipe_raw("in", negative()).unwrap_err();
-    assert_eq!(fault.to_string(), "the record's timestamp does not decode: the record time is negative");
+    assert_eq!(fault.to_string(), "the record's timestamp does not decode: the record time -1 is negative");
     let driver = numbers_of(consumed(), DriverOptions::default().decode_policy(DecodePolicy::DeadLetter));
     driver.pipe_raw("in", negative()).unwrap();
     let letter = driver.records("app.dlq").pop().unwrap().record;

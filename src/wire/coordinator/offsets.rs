@@ -9,10 +9,10 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::worker::Job;
 use super::{CommittedOffset, fatal, retriable};
+use crate::group::ErrorCode;
 use crate::group::commit::{OffsetToCommit, Refusal};
 use crate::group::member::Identity;
-use crate::group::{Backoff, ErrorCode};
-use crate::types::TopicPartition;
+use crate::types::{Backoff, TopicPartition};
 use crate::wire::Error;
 
 /// Why a commit was refused.

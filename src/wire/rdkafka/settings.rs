@@ -131,6 +131,8 @@ const PRODUCER: &[Rule] = &[
     within("message.timeout.ms", "120000", 1000, 3_600_000, "a record that cannot be sent must fail at some time"),
     default("linger.ms", "5"),
     default("queue.buffering.max.kbytes", "65536"),
+    // A dead letter is a record that a broker took (1 MiB by default) and a few headers more.
+    default("message.max.bytes", "2097152"),
 ];
 
 fn rules(client_type: ClientType) -> impl Iterator<Item = &'static Rule> + Clone {
