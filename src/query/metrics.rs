@@ -22,7 +22,7 @@ use prometheus::{
 use crate::serde::SchemaRegistry;
 use crate::types::TaskId;
 use description as all;
-pub use description::Description;
+use description::Description;
 pub use document::metrics_document;
 pub use registrar::Registrar;
 pub use spreads::SpreadHistogram;

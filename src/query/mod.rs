@@ -26,7 +26,7 @@ mod tests;
 mod views;
 
 pub use app::{Config, router};
-pub use metrics::{Description, Metrics, ReopenCause, SpreadHistogram, TaskMetrics, ThreadMetrics, metrics_document};
+pub use metrics::{Metrics, ReopenCause, SpreadHistogram, TaskMetrics, ThreadMetrics, metrics_document};
 pub use server::{Limits, Server, Stopped};
 pub use snapshot::{
     Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, MemoryOwner, Published,

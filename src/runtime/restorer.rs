@@ -192,6 +192,8 @@ impl Restorer {
     fn open(&mut self, open: OpenTask) {
         match self.try_open(&open) {
             Ok((state, changelogs)) => {
+                // From the begin on: a restore that gets nowhere is a rate of 0, not an absent one.
+                self.metrics.restored(open.task, 0);
                 self.tasks.insert(open.task, Restoring { open, state, changelogs, began: Instant::now() });
             }
             Err(RestoreError::Later(reason)) => {

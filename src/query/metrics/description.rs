@@ -12,7 +12,7 @@ pub struct Description {
     pub kind: Kind,
     /// What one of it is.
     pub unit: &'static str,
-    /// Label names; see [`LABELS`].
+    /// Label names; each stands in `LABELS`.
     pub labels: &'static [&'static str],
     /// One sentence of meaning.
     pub meaning: &'static str,

@@ -30,7 +30,8 @@ const USES: &str = "
 | What is a thread busy with? | `rate(thalweg_thread_busy_seconds_total[5m])`; what is missing to 1 it waits |
 | Does a task restore and get nowhere? | `thalweg_task_restore_remaining_records > 0 and on (task) rate(thalweg_task_restore_total[5m]) == 0` |
 | How long until it runs? | `sum by (task) (thalweg_task_restore_remaining_records) / on (task) rate(thalweg_task_restore_total[1m])` |
-| Does a task have no owner, or two? | `sum by (task) (thalweg_task_role{role=\"active\"}) != 1` over all instances |
+| Does a task have two owners? | `sum by (task) (thalweg_task_role{role=\"active\"}) > 1` over all instances |
+| Does no instance run some task? | `count(thalweg_task_role{role=\"active\"})` below the number of tasks |
 | Do commits fail? | `rate(thalweg_thread_commit_failures_total[5m]) > 0` |
 | Was a store rebuilt? | `increase(thalweg_task_reopened_total{cause=\"rebuild\"}[1h]) > 0` |
 | Are rebalances frequent? | `increase(thalweg_rebalances_total[15m]) > 3` |
