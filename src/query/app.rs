@@ -97,12 +97,7 @@ impl App {
     /// Asks other instances.
     ///
     /// Its slots are not those of reads: two instances whose slots all wait for each other would stand still.
-    pub async fn forward(
-        &self,
-        instances: &[Instance],
-        target: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Response, Error> {
+    pub async fn forward(&self, instances: &[Instance], target: &Uri, headers: &HeaderMap) -> Result<Response, Error> {
         let _slot = slot(&self.forwards).await?;
         self.peers.forward(self, instances, target, headers).await
     }

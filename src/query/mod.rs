@@ -30,6 +30,5 @@ pub use metrics::{Metrics, ReopenCause, SpreadHistogram, TaskMetrics, ThreadMetr
 pub use server::{Limits, Server, Stopped};
 pub use snapshot::{
     Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, MemoryOwner, Published,
-    RestoreProgress, Role, RoutingTable, StoreProgress, TaskProgress, Topology, ViewSpec,
-    WaitProgress,
+    RestoreProgress, Role, RoutingTable, StoreProgress, TaskProgress, Topology, ViewSpec, WaitProgress,
 };

@@ -171,7 +171,6 @@ where
     }
 
     /// Key and row in the scratch buffers.
-    #[expect(clippy::type_complexity, reason = "a key and its row")]
     pub(super) fn decode(&self, present: bool, scratch: &Scratch) -> Result<(K, Option<ValueAndTimestamp<V>>), Fault> {
         let row = if present { Some(self.row(&scratch.row)) } else { None };
         let key = self.keys.deserialize(&self.slot.topic, Some(&scratch.key));

@@ -24,7 +24,7 @@ pub struct Figures {
 pub struct Reads {
     /// `local`, `forwarded` or `range`.
     pub kind: &'static str,
-    /// `idle` or `processing`.
+    /// `idle`: as many as go; `paced`: idle, at a rate; `processing`: at a rate while events are processed.
     pub load: &'static str,
     /// Answers per second.
     pub per_second: f64,
@@ -89,10 +89,15 @@ pub fn percentile(values: &[f64], part: f64) -> f64 {
 fn targets(figures: &Figures) -> Vec<(String, bool)> {
     let mut lines = Vec::new();
     let reads = |kind, load| figures.reads.iter().find(move |reads| reads.kind == kind && reads.load == load);
-    if let Some(Reads { per_cpu_second, p99_ms, .. }) = reads("local", "idle") {
+    if let Some(Reads { per_cpu_second, .. }) = reads("local", "idle") {
         let rate = format!("local idle: 20000 reads per second on one core (per CPU-second: {per_cpu_second:.0})");
         lines.push((rate, *per_cpu_second >= 20_000.0));
-        lines.push((format!("local idle: p99 under 5 ms ({p99_ms:.2} ms)"), *p99_ms < 5.0));
+    }
+    if let Some(Reads { per_second, p99_ms, .. }) = reads("local", "paced") {
+        lines.push((
+            format!("local idle at {per_second:.0} reads per second: p99 under 5 ms ({p99_ms:.2} ms)"),
+            *p99_ms < 5.0,
+        ));
     }
     if let Some(Reads { p99_ms, .. }) = reads("local", "processing") {
         lines.push((format!("local while processing: p99 under 20 ms ({p99_ms:.2} ms)"), *p99_ms < 20.0));
@@ -183,7 +188,7 @@ mod tests {
             processed_per_second: 0.0,
         };
         let figures = Figures {
-            reads: vec![reads("idle", 4.0, 25_000.0), reads("processing", 21.0, 1.0)],
+            reads: vec![reads("idle", 9.0, 25_000.0), reads("paced", 4.0, 1.0), reads("processing", 21.0, 1.0)],
             cost: Some(Cost::of(vec![100.0], vec![84.0], &[5000.0])),
             ..Figures::default()
         };

@@ -18,13 +18,16 @@ pub struct Options {
     /// Events written per second while reads under processing are measured
     #[arg(long, default_value_t = 50_000)]
     pub events_per_second: u32,
+    /// Local reads per second whose latency is measured while idle, beside as many as go
+    #[arg(long, default_value_t = 20_000)]
+    pub idle_reads: u64,
     /// Point reads per second while processing; ranges get a tenth
     #[arg(long, default_value_t = 5_000)]
     pub paced_reads: u64,
     /// Events in the backlog that is processed with and without reads, to tell what reads cost
-    #[arg(long, default_value_t = 4_000_000)]
+    #[arg(long, default_value_t = 6_000_000)]
     pub backlog: u64,
-    /// Pairs of measurements, without and with reads, over the backlog
+    /// Pairs of measurements over the backlog, without and with reads, each half as long as others
     #[arg(long, default_value_t = 3)]
     pub rounds: u64,
     /// Events whose time to the first read is taken, per commit interval

@@ -50,7 +50,10 @@ pub const LABELS: &[(&str, &str)] = &[
     ("hop", "`local`, or `forwarded` when another instance answered"),
     ("method", "an HTTP method that the service knows, or `other`"),
     ("outcome", "a word of the code, named with the metric"),
-    ("owner", "who holds the memory: `block_cache`, `memtables`, `memory_stores`, `queues`, `record_cache`, `overlay`, `outbox`"),
+    (
+        "owner",
+        "who holds the memory: `block_cache`, `memtables`, `memory_stores`, `queues`, `record_cache`, `overlay`, `outbox`",
+    ),
     ("partition", "a partition number of an input topic"),
     ("reason", "a word of the code for what was wrong with a record"),
     ("role", "`active`, `standby` or `restoring`; `none` when no replica answered"),

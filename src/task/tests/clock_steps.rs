@@ -76,12 +76,12 @@ fn ticked(nows: &[Now]) -> Vec<Timestamp> {
     let state = TaskState::open(Path::new(""), &[], &SharedMemory::new(1 << 20).unwrap()).unwrap().state;
     let input = Input { partition: TopicPartition::new("a", 0), position: 0, partition_time: None };
     let options = TaskOptions {
-            decode_policy: DecodePolicy::Fail,
-            dead_letter_topic: None,
-            max_task_idle_ms: 0,
-            cache_max_bytes: 0,
-            timestamp_ahead_max_ms: i64::MAX,
-        };
+        decode_policy: DecodePolicy::Fail,
+        dead_letter_topic: None,
+        max_task_idle_ms: 0,
+        cache_max_bytes: 0,
+        timestamp_ahead_max_ms: i64::MAX,
+    };
     let partitions = BTreeMap::from([("out".to_owned(), 1)]);
     let now = Now { steady: 0, wall: START };
     let mut task = Task::start(&recipes, TaskId::new(0, 0), state, &[input], &partitions, &options, now);
