@@ -18,6 +18,8 @@ use crate::topology::Side;
 
 /// Heap of the Java side.
 const HEAP: &str = "-Xmx1g";
+/// Exit code of a shell's child that SIGTERM ended.
+const TERMINATED: i32 = 128 + 15;
 /// How long a side may take to end.
 const STOP: Duration = Duration::from_secs(60);
 const SOURCES: [(&str, &str); 2] = [
@@ -127,10 +129,16 @@ impl Process {
 
     /// Stops it in order and returns all that it said.
     pub fn stop(mut self) -> Result<Vec<Said>, Failure> {
-        self.child
-            .terminate(STOP)
-            .map_err(|late| Failure::unable("stopping a side", format!("{late}\n{}", self.child.log_tail())))?;
-        Ok(self.said())
+        let failed = |reason: String, child: &Child| {
+            Failure::unable("stopping a side", format!("{reason}\n{}", child.log_tail()))
+        };
+        let status = self.child.terminate(STOP).map_err(|late| failed(late.to_string(), &self.child))?;
+        // Java says how it was asked to end, our side that it ended in order.
+        if status.success() || status.code() == Some(TERMINATED) {
+            Ok(self.said())
+        } else {
+            Err(failed(status.to_string(), &self.child))
+        }
     }
 
     /// The end of its log.

@@ -119,7 +119,7 @@ pub fn run(options: &SideOptions) -> Result<(), Failure> {
     let instance = instance.map_err(|error| Failure::unable("start", error))?;
     wait_for_signal(&instance).map_err(|error| Failure::unable("signals", error))?;
     if !instance.is_finished() {
-        say(Said::Stores(stores(instance.published(), options.topology.stores().len(), &kafka)?));
+        say(Said::Stores(stores(instance.published(), &kafka)?));
     }
     instance.stop().map_err(|error| Failure::unable("run", error))
 }
@@ -169,16 +169,17 @@ fn runs(published: &Published) -> bool {
 }
 
 /// The digest of all rows of the stores, once readers see the last commit.
-fn stores(published: &Published, stores: usize, kafka: &KafkaClients) -> Result<Digest, Failure> {
+fn stores(published: &Published, kafka: &KafkaClients) -> Result<Digest, Failure> {
     let mut consumer = kafka.consumer("bench-ends")?;
     wait_for(DEADLINE, "the last commit to be readable", || is_settled(published, consumer.as_mut()).then_some(()))
         .map_err(|late| Failure::unable("reading the stores", late))?;
     consumer.close(DEADLINE);
     let mut digest = Digest::default();
     let catalog = published.catalog.load();
-    for reader in catalog.tasks.values().filter_map(|task| task.reader.as_ref()) {
+    for task in catalog.tasks.values() {
+        let Some(reader) = &task.reader else { continue };
         let snapshot = reader.snapshot().map_err(|error| Failure::unable("reading the stores", error))?;
-        for store in 0..stores {
+        for store in 0..task.progress.load().stores.len() {
             let mut add = |key: &[u8], row: &[u8]| {
                 // A row without a timestamp is a wrong row: let it show in the digest.
                 digest.add(key, split_timestamped(row).map_or(row, |(_, value)| value));
