@@ -426,7 +426,7 @@ impl Task {
     pub fn waits(&self) -> impl Iterator<Item = (Option<&TopicPartition>, &Wait)> {
         let queues = self.queues.iter().filter_map(|queue| Some((Some(queue.partition()), queue.wait()?)));
         let all = self.preparation.wait().map(|wait| (None, wait)).into_iter().chain(queues);
-        all.filter(|(_, wait)| !wait.is_short(self.cx.wall_clock))
+        all.filter(|(_, wait)| !wait.is_short(self.cx.steady))
     }
 
     /// Has every wait for an answer that is under way end with the next call; returns whether there is one. For a

@@ -106,6 +106,15 @@ fn stores_are_known_to_those_that_hold_them() {
 }
 
 #[test]
+fn the_time_of_day_is_read_by_the_runtime_alone() {
+    let read = "use std::time::{Instant, SystemTime};\n";
+    kept(&[("src/runtime/clock.rs", read), ("src/cli/a.rs", read), ("src/query/a.rs", "use std::time::Instant;\n")]);
+    for path in ["src/task/a.rs", "src/dsl/a.rs", "src/query/a.rs", "src/wire/a.rs", "state/src/a.rs"] {
+        assert_eq!(broken(&[(path, read)]), [format!("{path}:1 absence")]);
+    }
+}
+
+#[test]
 fn unsafe_stays_in_the_binding_rooms() {
     kept(&[
         ("src/wire/native.rs", "fn f() { unsafe { g() } }\n"),
