@@ -63,10 +63,15 @@ pub struct Bench {
     dir: TempDir,
 }
 
-/// What a process reads, as topic and partition count: the source topics, and the repartition topic if it has one.
+/// What a process reads; topics with their partition counts.
 struct Reads {
-    sources: Vec<(String, i32)>,
+    /// Their committed offsets say how far the process is.
+    topics: Vec<(String, i32)>,
+    /// Records of these topics.
     records: u64,
+    /// How many of these topics a record of the input goes through.
+    passes: u64,
+    /// Gets nothing more once the source topics are committed, and must be committed then.
     repartition: Option<(String, i32)>,
 }
 
@@ -117,8 +122,7 @@ impl Bench {
         }
         let before = if is_orders { OrdersInput::derived(&mut self.cluster) } else { Derived::default() };
         let mut process = self.programs.start(run.side, &options, self.dir.path())?;
-        let mut processed = self.watch(&mut process, &options.application_id, &reads, at_begin)?;
-        processed.rss_bytes = process.peak_rss()?;
+        let processed = self.watch(&mut process, &options.application_id, &reads, at_begin)?.per_pass(reads.passes);
         let said = process.stop()?;
         let mut wrong = match &self.orders {
             Some(orders) if is_orders => orders.check(&mut self.cluster, &before),
@@ -154,7 +158,7 @@ impl Bench {
                 Some(orders) => orders,
                 None => OrdersInput::fill(&self.cluster, self.work.records)?,
             };
-            let reads = Reads { sources: orders.sources(), records: orders.records(), repartition };
+            let reads = Reads { topics: orders.sources(), records: orders.records(), passes: 1, repartition };
             self.orders = Some(orders);
             return Ok(reads);
         }
@@ -166,7 +170,10 @@ impl Bench {
             self.cluster.fill(&self.table(), partitions, self.work.table())?;
             self.has_table = true;
         }
-        Ok(Reads { sources: vec![(self.input(), partitions)], records: self.work.records, repartition })
+        // Both sub-topologies are warm before a record counts.
+        let topics: Vec<_> = [(self.input(), partitions)].into_iter().chain(repartition.clone()).collect();
+        let passes = topics.len() as u64;
+        Ok(Reads { topics, records: self.work.records * passes, passes, repartition })
     }
 
     fn application_id(&self, run: &Run) -> String {
@@ -207,7 +214,7 @@ impl Bench {
         loop {
             process.check()?;
             let mut taken = 0;
-            for (topic, partitions) in &reads.sources {
+            for (topic, partitions) in &reads.topics {
                 taken += self.cluster.committed(group, topic, *partitions)?;
             }
             let sample = Sample { at: process.age(), cpu: process.cpu()?, taken };
@@ -217,7 +224,8 @@ impl Bench {
                 at_begin(process.id())?;
             }
             if taken >= reads.records && self.has_taken_all(group, reads)? {
-                return Ok(watch.end(Sample { at: process.age(), cpu: process.cpu()?, ..sample }, 0));
+                let end = Sample { at: process.age(), cpu: process.cpu()?, ..sample };
+                return Ok(watch.end(end, process.peak_rss()?));
             }
             if taken > most {
                 (most, moved) = (taken, Instant::now());

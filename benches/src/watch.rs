@@ -31,6 +31,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// The same for records of the input when each of them was read `passes` times.
+    pub fn per_pass(self, passes: u64) -> Self {
+        Self { records: self.records / passes, records_per_s: self.records_per_s / passes as f64, ..self }
+    }
+
     /// CPU-seconds per million records, which is also µs per record.
     pub fn cpu_per_million(&self) -> f64 {
         self.cpu_seconds * 1e6 / self.records as f64
@@ -138,6 +143,15 @@ mod tests {
         watch.see(sample(1_000, 10, 1_000));
         watch.see(sample(2_000, 20, 4_000));
         assert_eq!(watch.end(sample(2_000, 20, 4_000), 0).records_per_s, 3_000.0);
+    }
+
+    #[test]
+    fn a_record_that_is_read_twice_counts_once() {
+        let mut watch = Watch::new(2_000);
+        watch.see(sample(1_000, 100, 1_000));
+        let measured = watch.end(sample(2_000, 300, 2_000), 5).per_pass(2);
+        let expected = Measured { records: 500, seconds: 1.0, cpu_seconds: 0.2, records_per_s: 500.0, rss_bytes: 5 };
+        assert_eq!(measured, expected);
     }
 
     #[test]
