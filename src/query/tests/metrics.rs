@@ -261,6 +261,7 @@ async fn what_a_scrape_answers_is_what_is_documented() {
     metrics.consumed("in", 1, 1);
     metrics.produced("out", 1, 1);
     metrics.dead_letters("in", "malformed").inc();
+    metrics.skipped("in", "malformed").inc();
     metrics.reopened(ReopenCause::Retry);
     metrics.forwarded(HopOutcome::Answered, Duration::ZERO);
     metrics.read("active", false, StatusCode::OK);
