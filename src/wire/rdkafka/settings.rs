@@ -130,7 +130,7 @@ const PRODUCER: &[Rule] = &[
     within("retry.backoff.ms", "1", 1, 100, "a transaction meets the markers of the one before and retries"),
     within("message.timeout.ms", "120000", 1000, 3_600_000, "a record that cannot be sent must fail at some time"),
     default("linger.ms", "5"),
-    default("queue.buffering.max.kbytes", "65536"),
+    default("queue.buffering.max.kbytes", "32768"),
     // A dead letter is a record that a broker took (1 MiB by default) and a few headers more.
     default("message.max.bytes", "2097152"),
 ];
