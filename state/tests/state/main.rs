@@ -6,6 +6,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod fixture;
+mod memory_cap;
 mod model;
 mod readers;
 mod trust;
