@@ -9,7 +9,7 @@ const SHORT_MS: i64 = 2_000;
 /// Time until the next look while an answer is under way: looking costs no question.
 const LOOK_AGAIN_MS: i64 = 20;
 
-/// A wait for an answer of the schema registry, by the wall clock.
+/// A wait for an answer of the schema registry. Times are of a clock that is never set ([`crate::types::Now`]).
 #[derive(Debug, Clone)]
 pub struct Wait {
     since: Timestamp,

@@ -7,14 +7,12 @@
 //! A put or get allocates nothing once the cache has grown to its size. Bounding it is the caller's job, through
 //! [`RecordCache::bytes`] and [`RecordCache::evict`].
 
-use std::hash::Hasher;
 use std::ops::RangeBounds;
 
 use hashbrown::HashTable;
-use rustc_hash::FxHasher;
 
 use crate::Error;
-use crate::overlay::Overlay;
+use crate::overlay::{Overlay, hash_of};
 use crate::store::{KeyRange, Visit};
 
 /// Below this much garbage, in bytes, compaction is not worth the copy.
@@ -111,12 +109,6 @@ impl<C> Entry<C> {
     fn used(&self) -> u32 {
         self.value_len() + self.attachment_len
     }
-}
-
-fn hash_of(key: &[u8]) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(key);
-    hasher.finish()
 }
 
 impl<C: Default> RecordCache<C> {

@@ -49,7 +49,8 @@ impl Entry {
     }
 }
 
-fn hash_of(key: &[u8]) -> u64 {
+/// The hash of a key in the tables over the arenas, here and in the record cache.
+pub(crate) fn hash_of(key: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(key);
     hasher.finish()
