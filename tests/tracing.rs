@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,9 @@ use thalweg::serde::StringSerde;
 use thalweg::task::Recipes;
 use thalweg::types::{Headers, partition_of};
 use thalweg::wire::EmbeddedBroker;
+use thalweg_tests::child::{Child, Program};
 use thalweg_tests::collector::Received;
+use thalweg_tests::instance::binary;
 use thalweg_tests::records::{self, Record};
 use thalweg_tests::{Collector, free_port, http, views, wait_until};
 
@@ -231,4 +235,68 @@ fn without_a_collector_traces_pass_as_they_came() {
     let metrics = http::get(&format!("{}/metrics", scene.url)).unwrap().body;
     assert!(!metrics.contains("thalweg_spans_total"), "{metrics}");
     scene.instance.stop().unwrap();
+}
+
+/// The program as an operator starts it, with a cluster that is away; `variable` is set in its environment.
+fn serve(name: &str, dir: &Path, port: u16, variable: &str) -> Child {
+    let (file, log) = (dir.join(format!("{name}.toml")), dir.join(format!("{name}.log")));
+    let config = format!(
+        "\
+application.id = \"{name}\"
+application.state_dir = \"{}\"
+kafka.bootstrap_servers = \"127.0.0.1:{}\"
+schema_registry.url = \"http://127.0.0.1:1\"
+http.bind = \"127.0.0.1:{port}\"
+",
+        dir.display(),
+        free_port()
+    );
+    std::fs::write(&file, config).unwrap();
+    let (program, file) = (binary().display().to_string(), file.display().to_string());
+    let child =
+        Child::spawn(Program::new(name, "env", [variable, &program, "serve", "--config", &file], &log)).unwrap();
+    let alive = format!("http://127.0.0.1:{port}/livez");
+    wait_until(SOON, name, || http::get(&alive).is_ok_and(|answer| answer.status == 200));
+    child
+}
+
+/// Whether the process has the thread that sends spans; the system keeps 15 bytes of its name.
+fn sends_spans(child: &Child) -> bool {
+    let tasks = Path::new("/proc").join(child.id().unwrap().to_string()).join("task");
+    let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.unwrap().path().join("comm"));
+    tasks.read_dir().unwrap().filter_map(|task| name(task).ok()).any(|name| name.trim() == "OpenTelemetry.T")
+}
+
+#[test]
+fn the_common_variable_starts_the_export_and_a_collector_that_is_away_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = [free_port(), free_port()];
+    let off = serve("off", dir.path(), ports[0], "OTEL_EXPORTER_OTLP_ENDPOINT=");
+    assert!(!sends_spans(&off));
+    let away = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{}", free_port());
+    let on = serve("on", dir.path(), ports[1], &away);
+    assert!(sends_spans(&on));
+    let url = format!("http://127.0.0.1:{}", ports[1]);
+    for failures in [1.0, 2.0] {
+        http::get_with(&format!("{url}/v1/views"), &[("traceparent", traceparent(READER, "01"))]).unwrap();
+        let failed = || views::metric(&url, "thalweg_spans_total", &["outcome=\"failed\""]);
+        wait_until(SOON, "the span to be given up", || failed() == failures);
+    }
+    let log = std::fs::read_to_string(dir.path().join("on.log")).unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("span") || line.contains("opentelemetry")).collect();
+    assert!(told.len() == 1 && told[0].contains("the collector does not take spans, they are dropped"), "{log}");
+    drop((on, off));
+}
+
+#[test]
+fn an_empty_common_variable_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("orders.toml");
+    std::fs::write(&file, "application.id = \"a\"\nkafka.bootstrap_servers = \"b:1\"\n").unwrap();
+    let mut command = Command::new(binary());
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318").env("OTEL_SERVICE_NAME", "");
+    let output = command.args(["config", "--config"]).arg(&file).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, section) = text.split_once("\n[tracing]\n").unwrap();
+    assert_eq!(section.trim(), "otlp_endpoint = \"http://collector:4318\" # environment", "{text}");
 }

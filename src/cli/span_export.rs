@@ -137,9 +137,9 @@ impl<E: SpanExporter> SpanExporter for Counted<E> {
         match &result {
             Ok(()) => self.queue.sent.inc_by(spans as u64),
             Err(error) => {
-                self.queue.failed.inc_by(spans as u64);
                 let endpoint = &self.endpoint;
                 tracing::warn!(%error, endpoint, spans, "the collector does not take spans, they are dropped");
+                self.queue.failed.inc_by(spans as u64);
             }
         }
         result
