@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::exit;
 use super::open_files::raise_open_files;
 use super::settings::{BadRecords, Settings};
+use super::span_export::{Destination, SpanExport};
 use crate::group::CommitPolicy;
 use crate::group::member::MemberConfig;
 use crate::query::{self, Health, Metrics, Published, Server};
@@ -21,6 +22,8 @@ const UNCOMMITTED_BYTES_MAX: usize = 64 << 20;
 const HTTP_THREADS: usize = 2;
 /// How long running requests may take after a stop.
 const HTTP_DEADLINE: Duration = Duration::from_secs(2);
+/// How long the collector may take for the last spans after a stop.
+const SPANS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why an instance did not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,14 @@ pub enum InstanceError {
     /// Two metrics have one name.
     #[error("cannot register metrics: {0}")]
     Metrics(String),
+    /// The exporter of spans cannot be made.
+    #[error("cannot send spans to {endpoint} (tracing.otlp_endpoint): {reason}")]
+    Spans {
+        /// The collector.
+        endpoint: String,
+        /// What the exporter said.
+        reason: String,
+    },
     /// The coordinator connection cannot be made from these settings.
     #[error(transparent)]
     Wire(#[from] wire::Error),
@@ -52,7 +63,7 @@ impl InstanceError {
     pub fn exit(&self) -> u8 {
         match self {
             Self::Bind { .. } => exit::UNAVAILABLE,
-            Self::Wire(_) => exit::USAGE,
+            Self::Wire(_) | Self::Spans { .. } => exit::USAGE,
             Self::Http(_) | Self::Metrics(_) => exit::SOFTWARE,
             Self::Start(StartError::StateDirectory(StateDirectoryError::InUse { .. })) => exit::TEMPORARY,
             Self::Start(StartError::StateDirectory(_) | StartError::State(_)) => exit::IO,
@@ -77,6 +88,7 @@ pub struct Instance {
     server: Server,
     tokio: tokio::runtime::Runtime,
     published: Arc<Published>,
+    span_export: Option<SpanExport>,
 }
 
 impl Instance {
@@ -88,8 +100,11 @@ impl Instance {
         let endpoint = settings.http.advertised.clone().unwrap_or_else(|| bound.to_string());
         let this_instance = query::Instance { id: endpoint.clone(), endpoint: Some(endpoint.clone()) };
         let topology = runtime::describe_for_readers(&recipes);
-        let published = Arc::new(Published::starting(topology, this_instance, Health::default()));
         let metrics = Metrics::new().map_err(|error| InstanceError::Metrics(error.to_string()))?;
+        let span_export = span_export(settings, &endpoint, &metrics)?;
+        let tracer = span_export.as_ref().map(|export| Arc::new(export.tracer()));
+        let published = Published { tracer, ..Published::starting(topology, this_instance, Health::default()) };
+        let published = Arc::new(published);
         if let Some(registry) = recipes.registry.clone() {
             metrics.watch(registry);
         }
@@ -109,7 +124,7 @@ impl Instance {
         };
         let server = Server::start(tokio.handle(), listener, router, limits).map_err(InstanceError::Http)?;
         tracing::info!(address = %server.address(), "serving HTTP");
-        Ok(Self { runtime, server, tokio, published })
+        Ok(Self { runtime, server, tokio, published, span_export })
     }
 
     /// Where HTTP listens.
@@ -127,14 +142,26 @@ impl Instance {
         self.runtime.is_finished()
     }
 
-    /// Commits, leaves the group, stops every thread; readers are answered until the end.
+    /// Commits, leaves the group, stops every thread; readers are answered until the end, the last spans are sent.
     pub fn stop(self) -> Result<(), RunError> {
         self.runtime.stop();
         let result = self.runtime.join();
         self.tokio.block_on(self.server.stop(HTTP_DEADLINE));
         self.tokio.shutdown_timeout(HTTP_DEADLINE);
+        if let Some(export) = &self.span_export {
+            export.stop(SPANS_DEADLINE);
+        }
         result
     }
+}
+
+/// The way of spans to the configured collector, if there is one.
+fn span_export(settings: &Settings, instance: &str, metrics: &Metrics) -> Result<Option<SpanExport>, InstanceError> {
+    let Some(endpoint) = settings.tracing.otlp_endpoint.as_deref() else { return Ok(None) };
+    let (service, group) = (settings.tracing.service_name.as_str(), settings.application.id.as_str());
+    SpanExport::start(Destination { endpoint, service, instance, group }, metrics)
+        .map(Some)
+        .map_err(|reason| InstanceError::Spans { endpoint: endpoint.to_owned(), reason })
 }
 
 /// Clients get half of the open files at most: stores and Kafka connections need theirs.

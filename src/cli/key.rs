@@ -14,6 +14,8 @@ pub struct Key {
     pub default: Default,
     /// A flag of its own, without the dashes; every key can be set by `--set` too.
     pub flag: Option<&'static str>,
+    /// A variable that other programs know too; the key's own one wins.
+    pub common_variable: Option<&'static str>,
     /// Whether the value is never printed.
     pub secret: bool,
     /// One line of meaning, with the unit.
@@ -63,7 +65,7 @@ pub const PASSTHROUGH: &[Section] = &[
 ];
 
 const fn key(path: &'static str, kind: Kind, default: Default, meaning: &'static str) -> Key {
-    Key { path, kind, default, flag: None, secret: false, meaning }
+    Key { path, kind, default, flag: None, common_variable: None, secret: false, meaning }
 }
 
 const fn flagged(key: Key, flag: &'static str) -> Key {
@@ -72,6 +74,10 @@ const fn flagged(key: Key, flag: &'static str) -> Key {
 
 const fn secret(key: Key) -> Key {
     Key { secret: true, ..key }
+}
+
+const fn also(key: Key, variable: &'static str) -> Key {
+    Key { common_variable: Some(variable), ..key }
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -217,5 +223,23 @@ pub const KEYS: &[Key] = &[
         Kind::Choice(&["auto", "text", "json"]),
         Default::Is("auto"),
         "how it is logged: text for people, json one object per line; auto is text on a terminal, else json",
+    ),
+    also(
+        key(
+            "tracing.otlp_endpoint",
+            Kind::Url,
+            Default::None,
+            "base URL of an OpenTelemetry collector, such as http://localhost:4318; it gets the spans of sampled traces (OTLP over HTTP)",
+        ),
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ),
+    also(
+        key(
+            "tracing.service_name",
+            Kind::Text,
+            Default::Derived("`application.id`"),
+            "name of the service in spans (`service.name`)",
+        ),
+        "OTEL_SERVICE_NAME",
     ),
 ];

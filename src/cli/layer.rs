@@ -168,6 +168,9 @@ fn owned(value: DeValue<'_>) -> Toml {
 }
 
 fn path_of_variable(name: &str) -> String {
+    if let Some(key) = KEYS.iter().find(|key| key.common_variable == Some(name)) {
+        return key.path.to_owned();
+    }
     let path = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase().replace("__", ".");
     let passed = PASSTHROUGH.iter().find_map(|section| {
         let name = path.strip_prefix(section.path)?.strip_prefix('.')?;

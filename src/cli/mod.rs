@@ -19,6 +19,8 @@ mod repeats;
 mod rule;
 mod settings;
 mod show;
+mod span_data;
+mod span_export;
 mod status;
 
 #[cfg(test)]
@@ -36,5 +38,7 @@ pub use load::{Entry, Loaded, load};
 pub use log::log;
 pub use open_files::raise_open_files;
 pub use problem::{Problem, report};
-pub use settings::{Application, BadRecords, Credentials, Group, Http, Kafka, Log, LogFormat, Registry, Settings};
+pub use settings::{
+    Application, BadRecords, Credentials, Group, Http, Kafka, Log, LogFormat, Registry, Settings, Tracing,
+};
 pub use show::{effective, table};

@@ -20,6 +20,8 @@ pub struct Settings {
     pub http: Http,
     /// `log`.
     pub log: Log,
+    /// `tracing`.
+    pub tracing: Tracing,
 }
 
 /// Section `application`.
@@ -145,6 +147,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// Section `tracing`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracing {
+    /// `tracing.otlp_endpoint`; `None`: no spans.
+    pub otlp_endpoint: Option<String>,
+    /// `tracing.service_name`.
+    pub service_name: String,
+}
+
 /// Checked values by path; a key without a value is absent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
@@ -200,6 +211,7 @@ impl Values {
                     _ => LogFormat::Auto,
                 },
             },
+            tracing: self.tracing(),
         }
     }
 
@@ -233,6 +245,11 @@ impl Values {
             credentials: user_and_password.map(|(user, password)| Credentials { user, password }),
             timeout: self.milliseconds("schema_registry.timeout_ms"),
         })
+    }
+
+    fn tracing(&self) -> Tracing {
+        let service_name = self.text("tracing.service_name").or_else(|| self.text("application.id"));
+        Tracing { otlp_endpoint: self.text("tracing.otlp_endpoint"), service_name: service_name.unwrap_or_default() }
     }
 
     fn http(&self) -> Http {

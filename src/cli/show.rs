@@ -53,7 +53,9 @@ pub fn table() -> String {
             Default::Required => "required".to_owned(),
         };
         let flag = key.flag.map(|flag| format!(" (`--{flag}`)")).unwrap_or_default();
-        let _ = writeln!(text, "| `{}`{flag} | {} | {default} | {} |", key.path, key.kind.expected(), key.meaning);
+        let also = key.common_variable.map(|name| format!(" (`{name}`)")).unwrap_or_default();
+        let _ =
+            writeln!(text, "| `{}`{flag}{also} | {} | {default} | {} |", key.path, key.kind.expected(), key.meaning);
     }
     for section in PASSTHROUGH {
         let _ = writeln!(text, "| `{}.*` | text, number or boolean | none | {} |", section.path, section.meaning);
@@ -67,7 +69,8 @@ pub(super) fn help() -> String {
         "Keys of the file and of --set; as a variable THALWEG__SECTION__KEY. A flag wins over a variable, a variable over the file.\n",
     );
     for key in KEYS {
-        let _ = writeln!(text, "  {:<38} {}", key.path, key.meaning);
+        let also = key.common_variable.map(|name| format!("; also {name}")).unwrap_or_default();
+        let _ = writeln!(text, "  {:<38} {}{also}", key.path, key.meaning);
     }
     for section in PASSTHROUGH {
         let _ = writeln!(text, "  {:<38} {}", format!("{}.*", section.path), section.meaning);

@@ -64,6 +64,26 @@ fn defaults_are_as_documented() {
     assert_eq!(settings.schema_registry, None);
     assert_eq!(settings.http.bind, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
+    assert_eq!(settings.tracing, Tracing { otlp_endpoint: None, service_name: "orders".into() });
+}
+
+#[test]
+fn variables_that_other_programs_know_beat_the_file_and_are_beaten_by_ours() {
+    let text = format!("{LEAST}tracing.otlp_endpoint = 'http://file'\ntracing.service_name = 'file'\n");
+    let mut inputs = Inputs { file: file(&text), ..Inputs::default() };
+    let tracing = |inputs: &Inputs| {
+        let Tracing { otlp_endpoint, service_name } = accept(inputs).settings.tracing;
+        (otlp_endpoint.unwrap_or_default(), service_name)
+    };
+    assert_eq!(tracing(&inputs), ("http://file".into(), "file".into()));
+    inputs.variables = pairs(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://common"), ("OTEL_SERVICE_NAME", "common")]);
+    assert_eq!(tracing(&inputs), ("http://common".into(), "common".into()));
+    assert_eq!(entry(&accept(&inputs), "tracing.service_name").source, Source::Environment);
+    inputs.variables.extend(pairs(&[("THALWEG__TRACING__OTLP_ENDPOINT", "http://ours")]));
+    assert_eq!(tracing(&inputs), ("http://ours".into(), "common".into()));
+    inputs.variables = pairs(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")]);
+    let wrong = "OTEL_EXPORTER_OTLP_ENDPOINT: \"collector:4317\" is not a URL such as http://localhost:8081";
+    assert_eq!(refuse(&inputs), [wrong]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::query::metrics::Metrics;
 use crate::query::outgoing::Outgoing;
 use crate::query::peer::Peers;
 use crate::query::snapshot::{Instance, Published};
+use crate::query::tracer::Work;
 use crate::query::{health, openapi, status, views};
 
 /// Longest request target, bytes.
@@ -177,12 +178,14 @@ pub fn routes() -> [(&'static str, MethodRouter<App>); 12] {
     ]
 }
 
-/// Around every request: limits before, common headers and metrics after.
-async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Around every request: limits and the begin of a span before, common headers, metrics and its end after.
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
     let method = request.method().clone();
+    let tracer = app.published.tracer.as_deref();
+    let span = tracer.and_then(|tracer| tracer.continue_trace(request.headers_mut()));
     let answer = match check(&request) {
         Ok(()) => app.outgoing.admit(next.run(request).await).await,
         Err(error) => Err(error),
@@ -199,6 +202,10 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         app.metrics.read(text(ROLE).unwrap_or_default(), forwarded, response.status());
     }
     app.metrics.http_request(route, &method, response.status(), started.elapsed());
+    if let (Some(tracer), Some(span)) = (tracer, span) {
+        let route = matched.as_ref().map(|path| path.as_str().to_owned());
+        tracer.send(tracer.spans().end(span), Work::Answer { method, route, status: response.status() });
+    }
     response
 }
 

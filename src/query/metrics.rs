@@ -52,6 +52,7 @@ pub struct Metrics {
     reopened: IntCounterVec,
     rebalances: IntCounter,
     rebalance_seconds: Histogram,
+    spans: IntCounterVec,
     http: Http,
     dropped_reasons: Mutex<BTreeMap<TaskId, BTreeSet<&'static str>>>,
 }
@@ -120,6 +121,27 @@ pub enum ReopenCause {
     Retry,
     /// Its stores could not be trusted and are rebuilt from their changelogs.
     Rebuild,
+}
+
+/// What became of a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanOutcome {
+    /// The collector took it.
+    Sent,
+    /// Too many waited.
+    Dropped,
+    /// The collector did not take it.
+    Failed,
+}
+
+impl SpanOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// The counters of one task; add to them once per batch.
@@ -245,6 +267,7 @@ impl Metrics {
             reopened: r.counters(&all::TASK_REOPENED)?,
             rebalances: r.counters(&all::REBALANCES)?.with_label_values(NO_LABELS),
             rebalance_seconds: r.histograms(&all::REBALANCE_SECONDS, &REBALANCE_SECONDS)?.with_label_values(NO_LABELS),
+            spans: r.counters(&all::SPANS)?,
             http: Http::new(&mut r)?,
             dropped_reasons: Mutex::default(),
             registry: r.registry,
@@ -355,6 +378,11 @@ impl Metrics {
     /// Times from the begin of a rebalance until its assignment is taken, seconds.
     pub fn rebalance_seconds(&self) -> &Histogram {
         &self.rebalance_seconds
+    }
+
+    /// Spans with this outcome.
+    pub fn spans(&self, outcome: SpanOutcome) -> IntCounter {
+        self.spans.with_label_values(&[outcome.as_str()])
     }
 
     pub(super) fn http_request(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {

@@ -23,12 +23,14 @@ mod snapshot;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tracer;
 mod views;
 
 pub use app::{Config, router};
-pub use metrics::{Metrics, ReopenCause, SpreadHistogram, TaskMetrics, ThreadMetrics, metrics_document};
+pub use metrics::{Metrics, ReopenCause, SpanOutcome, SpreadHistogram, TaskMetrics, ThreadMetrics, metrics_document};
 pub use server::{Limits, Server, Stopped};
 pub use snapshot::{
     Catalog, Health, Heartbeat, InputProgress, Instance, LocalTask, Membership, MemoryOwner, Published,
     RestoreProgress, Role, RoutingTable, StoreProgress, TaskProgress, Topology, ViewSpec, WaitProgress,
 };
+pub use tracer::{Tracer, Work};

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 use thalweg_state::{SharedReader, StoreIndex};
 
+use crate::query::tracer::Tracer;
 use crate::serde::ViewCodec;
 use crate::types::{Offset, TaskId, Timestamp, TopicPartition};
 
@@ -26,6 +27,8 @@ pub struct Published {
     pub health: ArcSwap<Health>,
     /// Who holds memory beside the tasks; stored once, at the start.
     pub memory: ArcSwap<Vec<MemoryOwner>>,
+    /// Where spans go; `None`: nobody wants them.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 impl Published {
@@ -37,6 +40,7 @@ impl Published {
             catalog: ArcSwap::from_pointee(Catalog::default()),
             health: ArcSwap::from_pointee(health),
             memory: ArcSwap::default(),
+            tracer: None,
         }
     }
 }

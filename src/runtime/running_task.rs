@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::progress::{self, ProgressCell};
 use super::stream_thread::SEND_TIMEOUT;
-use crate::query::{Metrics, TaskMetrics, ThreadMetrics, WaitProgress};
-use crate::task::{DropReason, Dropped, Fault, Input, Recipes, Step, Task};
+use crate::query::{Metrics, TaskMetrics, ThreadMetrics, Tracer, WaitProgress, Work};
+use crate::task::{DropReason, Dropped, Fault, Input, Recipes, RecordSpan, Step, Task};
 use crate::types::{Now, Offset, TopicPartition};
 use crate::wire::{self, Consumer, PartitionEvent, Producer};
 
@@ -96,12 +96,22 @@ impl RunningTask {
 
     /// Runs the wall-clock schedules that are due and processes what may be processed; returns how many records that
     /// was. The clock is read per batch, never per record.
-    pub(super) fn process(&mut self, budget: usize, now: Now, thread: &ThreadMetrics) -> Result<usize, Fault> {
+    pub(super) fn process(
+        &mut self,
+        budget: usize,
+        now: Now,
+        thread: &ThreadMetrics,
+        tracer: Option<&Tracer>,
+    ) -> Result<usize, Fault> {
         let (before, started) = (self.task.punctuations(), Instant::now());
         self.task.punctuate(now)?;
         let punctuated = Instant::now();
         let punctuations = self.task.punctuations();
-        let progress = self.task.process(budget, now)?;
+        let processed = self.task.process(budget, now);
+        if let Some(tracer) = tracer {
+            self.send_spans(tracer);
+        }
+        let progress = processed?;
         if punctuations > before {
             let seconds = (punctuated - started).as_secs_f64();
             self.metrics.punctuate_seconds.inc_by(seconds);
@@ -120,6 +130,13 @@ impl RunningTask {
         }
         self.metrics.punctuate.inc_by(self.task.punctuations() - before);
         Ok(progress.records)
+    }
+
+    fn send_spans(&mut self, tracer: &Tracer) {
+        let task = self.task.id();
+        for RecordSpan { span, input, offset, fault } in self.task.take_spans() {
+            tracer.send(span, Work::Process { task, partition: self.inputs[input].clone(), offset, fault });
+        }
     }
 
     /// Hands one step of the outbox to the producer; returns whether there was anything.

@@ -279,6 +279,7 @@ impl Start {
                 offsets: group.offsets(),
                 lost: Arc::default(),
                 metrics: Arc::clone(&self.metrics),
+                tracer: self.published.tracer.clone(),
                 heartbeat,
                 clock: self.clock,
                 commands,

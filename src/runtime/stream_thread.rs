@@ -15,7 +15,7 @@ use super::control::RunError;
 use super::events::{ControlEvent, ReleaseCause, Released, StartTask, ThreadCommand};
 use super::running_task::RunningTask;
 use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_due};
-use crate::query::{Heartbeat, Metrics, ThreadMetrics};
+use crate::query::{Heartbeat, Metrics, ThreadMetrics, Tracer};
 use crate::task::{Fault, Input, Recipes, Step, Task, TaskOptions};
 use crate::types::{TaskId, TopicPartition};
 use crate::wire::coordinator::OffsetsClient;
@@ -49,6 +49,7 @@ pub(super) struct ThreadSetup {
     /// Set before a release without a commit is sent: a commit that waits to be repeated is pointless then.
     pub(super) lost: Arc<AtomicBool>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) tracer: Option<Arc<Tracer>>,
     pub(super) heartbeat: Heartbeat,
     pub(super) clock: Clock,
     pub(super) commands: Receiver<ThreadCommand>,
@@ -151,7 +152,10 @@ impl StreamThread {
         };
         let setup = &self.setup;
         let now = setup.clock.now();
-        let task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
+        let mut task = Task::start(&setup.recipes, id, state, &inputs, &setup.partitions, &setup.options, now);
+        if let Some(tracer) = &setup.tracer {
+            task.trace(tracer.spans().clone());
+        }
         let metrics = setup.metrics.task(id);
         let mut running = RunningTask::new(task, &inputs, progress, metrics, &setup.recipes, setup.share.queue_bytes);
         running.publish(&setup.name, now.steady);
@@ -234,7 +238,7 @@ impl StreamThread {
             let polling = Instant::now();
             running.fetch(&mut *self.consumer, &self.setup.metrics)?;
             self.metrics.poll.inc_by(polling.elapsed().as_secs_f64());
-            let processed = running.process(RECORDS_PER_TURN, now, &self.metrics);
+            let processed = running.process(RECORDS_PER_TURN, now, &self.metrics, self.setup.tracer.as_deref());
             records += processed.map_err(|fault| ThreadError::Task(*id, fault))?;
             if running.task.outbox().sink_bytes() >= OUTBOX_BYTES {
                 running.send(Step::Sinks, &mut *self.producer, &self.setup.metrics)?;

@@ -16,6 +16,7 @@ mod record_cache;
 mod store;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod wait;
 mod wiring;
 
@@ -34,14 +35,16 @@ pub use push::{Change, Nothing, Push, Record};
 pub use queue::{Choice, RecordQueue, choose};
 pub(crate) use record_cache::Flusher;
 pub use store::{KeyValueStore, StoreSlot, ValueAndTimestamp};
+pub use traced::RecordSpan;
 pub use wait::Wait;
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
-use crate::types::{Now, Offset, SourceBatch, Spread, TaskId, Timestamp, TopicPartition};
+use crate::types::{Now, Offset, SourceBatch, Spans, Spread, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
 use preparation::Preparation;
 use record_cache::FlushCache;
+use traced::RecordSpans;
 use wiring::Wired;
 
 /// How every task of an application behaves.
@@ -113,6 +116,8 @@ pub struct Task {
     spare: Vec<SourceBatch>,
     uncommitted: bool,
     punctuations: u64,
+    /// `None`: nobody wants spans, and trace contexts pass as they came.
+    spans: Option<RecordSpans>,
 }
 
 /// Which entry a queue feeds, and what happens to its undecodable records.
@@ -182,7 +187,18 @@ impl Task {
             spare: Vec::new(),
             uncommitted: false,
             punctuations: 0,
+            spans: None,
         }
+    }
+
+    /// Gives each record of a sampled trace a span of its own from now on.
+    pub fn trace(&mut self, spans: Spans) {
+        self.spans = Some(RecordSpans::new(spans));
+    }
+
+    /// The spans since the last call, to be taken after each [`Task::process`], a failed one too.
+    pub fn take_spans(&mut self) -> impl Iterator<Item = RecordSpan> {
+        self.spans.iter_mut().flat_map(RecordSpans::take)
     }
 
     /// The task's id.
@@ -265,6 +281,9 @@ impl Task {
         let cx = &mut self.cx;
         cx.input = Some((index, record.offset));
         cx.headers.assign(record.headers);
+        if let Some(spans) = &mut self.spans {
+            spans.begin(&mut cx.headers, index, record.offset);
+        }
         let Route { entry, policy } = self.routes[index];
         let entries = &mut self.entries[entry];
         let latest = dead_letter::latest_time(cx, self.timestamp_ahead_max_ms);
@@ -273,7 +292,11 @@ impl Task {
         let emptied = match decoded {
             Ok(()) => {
                 cx.observe(record.timestamp);
-                entries.iter_mut().try_for_each(|entry| entry.process(cx))?;
+                let processed = entries.iter_mut().try_for_each(|entry| entry.process(cx));
+                if let Some(spans) = &mut self.spans {
+                    spans.end(processed.as_ref().err());
+                }
+                processed?;
                 self.queues[index].advance()
             }
             Err(Fault::Decode { error, .. }) if error.is_retriable() => {
@@ -281,6 +304,11 @@ impl Task {
                 return Ok(false);
             }
             Err(fault) => {
+                if let Some(spans) = &mut self.spans {
+                    spans.end(Some(&fault));
+                    // A letter has the headers that its record came with.
+                    cx.headers.assign(record.headers);
+                }
                 let partition = self.queues[index].partition();
                 self.dead_letters.settle(policy, fault, partition, &record, cx)?;
                 self.queues[index].skip()

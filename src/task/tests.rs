@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod clock_steps;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Plain types that every room may name: ids, record views, record arenas, the partition of a key, waiting times.
+//! Plain types that every room may name: ids, record views, record arenas, the partition of a key, waiting times, traces.
 
 mod arena;
 mod backoff;
@@ -8,6 +8,7 @@ mod ids;
 mod now;
 mod partition;
 mod spread;
+mod trace;
 
 pub use arena::{ArenaRecord, RecordArena};
 pub use backoff::Backoff;
@@ -17,6 +18,7 @@ pub use ids::{TaskId, TopicPartition};
 pub use now::Now;
 pub use partition::{murmur2, partition_of};
 pub use spread::Spread;
+pub use trace::{Span, Spans, TraceContext};
 
 /// Milliseconds since the Unix epoch, as in a Kafka record; negative means unknown.
 pub type Timestamp = i64;

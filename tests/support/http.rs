@@ -37,6 +37,11 @@ pub fn get(url: &str) -> Result<Answer, String> {
     exchange(|client| client.get(url))
 }
 
+/// GET with these headers, within 10 s.
+pub fn get_with(url: &str, headers: &[(&str, String)]) -> Result<Answer, String> {
+    exchange(|client| headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, value)))
+}
+
 /// POST of a JSON body, within 10 s.
 pub fn post(url: &str, body: &Value) -> Result<Answer, String> {
     exchange(|client| client.post(url).json(body))

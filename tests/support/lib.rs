@@ -7,6 +7,7 @@
 //! Everything panics when it fails: a test has nothing else to do then. The tail of the service's log is printed.
 
 pub mod child;
+pub mod collector;
 pub mod fake_registry;
 pub mod http;
 pub mod instance;
@@ -20,6 +21,7 @@ pub mod services;
 pub mod views;
 pub mod wait;
 
+pub use collector::Collector;
 pub use fake_registry::FakeRegistry;
 pub use instance::Instance;
 pub use kafka::Kafka;

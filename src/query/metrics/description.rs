@@ -376,3 +376,14 @@ pub static FORWARDED: Description = counter(
 );
 pub static FORWARD_SECONDS: Description =
     histogram("thalweg_http_forward_duration_seconds", &[], "Time of a hop to another instance, failed ones too", "");
+
+// Traces.
+
+pub static SPANS: Description = counter(
+    "thalweg_spans_total",
+    "spans",
+    &["outcome"],
+    "Spans of sampled traces; the outcome is `sent`, `dropped` (too many waited) or `failed` (the collector did not take \
+     them)",
+    "",
+);

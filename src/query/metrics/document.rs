@@ -37,6 +37,7 @@ const USES: &str = "
 | Are rebalances frequent? | `increase(thalweg_rebalances_total[15m]) > 3` |
 | Do reads fail? | `rate(thalweg_view_reads_total{outcome=~\"unavailable\\|failed\"}[5m])` |
 | Do bad records come in? | `rate(thalweg_dead_letters_total[5m])` |
+| Are spans lost? | `rate(thalweg_spans_total{outcome=~\"dropped\\|failed\"}[5m])` |
 ";
 
 /// The whole document; an error means that two metrics have one name.

@@ -1,4 +1,5 @@
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -6,7 +7,8 @@ use proptest::prelude::*;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::query::{Limits, Server};
+use crate::query::{Limits, Server, Tracer, Work};
+use crate::types::{Span, Spans, TraceContext};
 
 /// Instances on loopback that know each other; instance 0 is asked.
 struct Cluster {
@@ -16,13 +18,16 @@ struct Cluster {
 
 impl Cluster {
     fn start(ids: &[&str]) -> Self {
+        Self::of(ids, ids.iter().map(|id| World::named(id)).collect())
+    }
+
+    fn of(ids: &[&str], worlds: Vec<World>) -> Self {
         let listeners: Vec<_> = ids.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let instances: Vec<_> = ids
             .iter()
             .zip(&listeners)
             .map(|(id, listener)| instance(id, Some(listener.local_addr().unwrap().to_string())))
             .collect();
-        let worlds: Vec<_> = ids.iter().map(|id| World::named(id)).collect();
         let start = |(world, listener): (&World, TcpListener)| {
             world.table(|table| table.instances.clone_from(&instances));
             Server::start(&Handle::current(), listener, world.router(), Limits::default()).unwrap()
@@ -227,4 +232,53 @@ async fn a_forwarded_read_takes_the_trace_context_of_its_caller_along() {
         assert!(sent.lines().any(|line| line == header), "{header} in {sent}");
     }
     assert!(!sent.contains("secret"), "nothing else goes along: {sent}");
+}
+
+type Told = Arc<Mutex<Vec<(Span, Work)>>>;
+
+/// A world whose spans are kept.
+fn traced(id: &str, seed: u64) -> (World, Told) {
+    let (mut world, told) = (World::named(id), Told::default());
+    let kept = Arc::clone(&told);
+    let tracer = Tracer::new(Spans::new(seed, || 77), move |span, work| kept.lock().unwrap().push((span, work)));
+    Arc::get_mut(&mut world.published).unwrap().tracer = Some(Arc::new(tracer));
+    (world, told)
+}
+
+async fn ask(world: &World, target: &str, traces: &[&str]) -> Answer {
+    let request = traces.iter().fold(Request::get(target), |request, trace| request.header("traceparent", *trace));
+    send(world.router(), request.body(Body::empty()).unwrap()).await
+}
+
+const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[tokio::test]
+async fn a_trace_goes_from_the_caller_over_the_asked_instance_to_the_owner() {
+    let ((a, told_by_a), (b, told_by_b)) = (traced("a", 1), traced("b", 2));
+    let cluster = Cluster::of(&["a", "b"], vec![a, b]);
+    cluster.owned_by(TaskId::new(0, 1), 1, FakeReader { echo: true, ..reader_at(1) });
+    let target = format!("/v1/views/orders/{}", key_in(1));
+    assert_eq!(ask(&cluster.worlds[0], &target, &[CALLER]).await.status, 200);
+    let (first, second) = (told_by_a.lock().unwrap().clone(), told_by_b.lock().unwrap().clone());
+    let ([(first, work)], [(second, forwarded)]) = (&first[..], &second[..]) else { panic!("{first:?} {second:?}") };
+    let caller = TraceContext::parse(CALLER.as_bytes()).unwrap();
+    assert_eq!((first.context.trace_id, first.parent), (caller.trace_id, caller.span_id));
+    assert_eq!((second.context.trace_id, second.parent), (caller.trace_id, first.context.span_id));
+    assert_eq!((first.start_us, first.end_us), (77, 77));
+    let route = Some("/v1/views/{view}/{key}".to_owned());
+    let answer = Work::Answer { method: Method::GET, route, status: StatusCode::OK };
+    assert_eq!((work, forwarded), (&answer, &answer));
+}
+
+#[tokio::test]
+async fn a_request_has_a_span_only_in_a_sampled_trace() {
+    let (world, told) = traced("a", 1);
+    let unsampled = CALLER.replace("-01", "-00");
+    for traces in [&[][..], &[&*unsampled], &["nonsense"], &[CALLER, CALLER]] {
+        assert_eq!(ask(&world, "/v1/views", traces).await.status, 200);
+        assert_eq!(told.lock().unwrap().len(), 0, "{traces:?}");
+    }
+    assert_eq!(ask(&world, "/nowhere", &[CALLER]).await.status, 404);
+    let works: Vec<Work> = told.lock().unwrap().iter().map(|(_, work)| work.clone()).collect();
+    assert_eq!(works, [Work::Answer { method: Method::GET, route: None, status: StatusCode::NOT_FOUND }]);
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::query::metrics::description::{Description, Kind, LABELS};
 use crate::query::metrics::{HopOutcome, Registrar};
-use crate::query::{MemoryOwner, ReopenCause, RestoreProgress, metrics_document};
+use crate::query::{MemoryOwner, ReopenCause, RestoreProgress, SpanOutcome, metrics_document};
 use crate::types::Spread;
 
 fn lines(text: &str, name: &str) -> Vec<String> {
@@ -263,6 +263,7 @@ async fn what_a_scrape_answers_is_what_is_documented() {
     metrics.dead_letters("in", "malformed").inc();
     metrics.skipped("in", "malformed").inc();
     metrics.reopened(ReopenCause::Retry);
+    metrics.spans(SpanOutcome::Sent).inc();
     metrics.forwarded(HopOutcome::Answered, Duration::ZERO);
     metrics.read("active", false, StatusCode::OK);
     for local in world.published.catalog.load().tasks.values() {
