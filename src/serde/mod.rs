@@ -6,7 +6,7 @@ mod optional;
 mod primitive;
 mod view;
 
-pub use avro::{AvroSerde, RegistryOptions, SchemaRegistry};
+pub use avro::{AvroSerde, EncodedList, EncodedListSerde, RegistryOptions, SchemaRegistry};
 pub use json::JsonSerde;
 pub use optional::OptionalSerde;
 pub use primitive::{BytesSerde, F64Serde, I32Serde, I64Serde, StringSerde};

@@ -25,6 +25,13 @@ pub const PARTITIONS: i32 = 3;
 /// The number of every customer.
 pub const PHONE: &str = "+12025550142";
 
+/// The serdes over a registry that is never asked.
+pub fn unasked() -> Serdes {
+    let url = "http://127.0.0.1:1".to_owned();
+    let options = RegistryOptions { url, credentials: None, timeout: Duration::from_secs(1) };
+    Serdes::new(&SchemaRegistry::new(&options).unwrap()).unwrap()
+}
+
 /// The application between its topics.
 pub struct Application {
     pub driver: TopologyTestDriver,

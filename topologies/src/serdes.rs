@@ -1,6 +1,6 @@
 //! The serdes of all topics and stores: keys are text, values are Avro under the compiled-in schemas.
 
-use thalweg::serde::{AvroSerde, SchemaRegistry, SerdeError, StringSerde};
+use thalweg::serde::{AvroSerde, EncodedListSerde, SchemaRegistry, SerdeError, StringSerde};
 
 use crate::model::{
     Anomaly, CustomerOrders, OrderContact, OrderEvent, OrderStatus, OrderSummary, PaymentEvent, SmsRequest,
@@ -25,8 +25,10 @@ pub struct Serdes {
     pub sms_request: AvroSerde<SmsRequest>,
     /// The view `order-status`.
     pub order_status: AvroSerde<OrderStatus>,
-    /// The view `customer-orders`.
+    /// The view `customer-orders`, as a reader wants it.
     pub customer_orders: AvroSerde<CustomerOrders>,
+    /// The view `customer-orders`, as the aggregation changes it.
+    pub customer_page: EncodedListSerde<OrderSummary>,
     /// The repartition topic of `customer-orders`.
     pub order_summary: AvroSerde<OrderSummary>,
     /// The private store `order-contact`.
@@ -45,6 +47,7 @@ impl Serdes {
             sms_request: registry.serde(schemas::SMS_REQUEST)?,
             order_status: registry.serde(schemas::ORDER_STATUS)?,
             customer_orders: registry.serde(schemas::CUSTOMER_ORDERS)?,
+            customer_page: registry.list_serde(schemas::CUSTOMER_ORDERS)?,
             order_summary: registry.serde(schemas::ORDER_SUMMARY)?,
             order_contact: registry.serde(schemas::ORDER_CONTACT)?,
         })

@@ -17,23 +17,13 @@ pub fn describe(builder: &StreamsBuilder, serdes: &Serdes) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::time::Duration;
-
-    use thalweg::serde::{RegistryOptions, SchemaRegistry};
-
     use super::*;
-
-    fn serdes() -> Serdes {
-        // Nothing is asked of a registry before the first record.
-        let url = "http://127.0.0.1:1".to_owned();
-        let options = RegistryOptions { url, credentials: None, timeout: Duration::from_secs(1) };
-        Serdes::new(&SchemaRegistry::new(&options).unwrap()).unwrap()
-    }
+    use crate::fixture::unasked;
 
     #[test]
     fn the_topology_is_what_the_operator_sees() {
         let builder = StreamsBuilder::new();
-        describe(&builder, &serdes());
+        describe(&builder, &unasked());
         let recipes = builder.build("orders").unwrap();
         assert_eq!(recipes.topology.describe(), include_str!("topology/describe.txt"));
         assert_eq!(recipes.topology.dot(), include_str!("topology/topology.dot"));

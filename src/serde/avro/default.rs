@@ -4,7 +4,7 @@ use apache_avro::Schema;
 use apache_avro::schema::{InnerDecimalSchema, NamesRef, UuidSchema};
 use serde_json::Value;
 
-use super::transcode::put_varint;
+use super::binary::put_varint;
 
 /// Appends `value` as a value of `schema`; `false` when it is none.
 ///

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::super::SerdeError;
-use super::AvroSerde;
 use super::client::{Answer, Client, Failure, Question, RegistryOptions};
 use super::value::Part;
+use super::{AvroSerde, EncodedListSerde};
 
 /// Questions under way at once.
 const ASKING_MAX: usize = 8;
@@ -102,6 +102,13 @@ impl SchemaRegistry {
     /// The serde of record keys; subject `<topic>-key`.
     pub fn key_serde<T>(&self, schema: &str) -> Result<AvroSerde<T>, SerdeError> {
         AvroSerde::new(self.clone(), Part::Key, schema)
+    }
+
+    /// The serde of values that are lists, whose items stay encoded. `schema` is a record of one field, an array.
+    ///
+    /// Subject: `<topic>-value`. Fails when the schema is not valid Avro, or another one.
+    pub fn list_serde<T>(&self, schema: &str) -> Result<EncodedListSerde<T>, SerdeError> {
+        EncodedListSerde::new(self.clone(), Part::Value, schema)
     }
 
     /// Calls to the registry that brought no usable answer, since the start.

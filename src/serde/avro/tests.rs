@@ -207,7 +207,7 @@ fn lengths_beyond_the_record_are_malformed_and_allocate_nothing() {
     }
     // A million items that take no byte, and the end.
     let mut million = Vec::new();
-    super::transcode::put_varint(1_000_000, &mut million);
+    super::binary::put_varint(1_000_000, &mut million);
     million.push(0);
     assert_eq!(reason(nulls.deserialize("t", Some(&framed(4, &million)))), "malformed");
     stub.put(6, r#"["int", {"type": "array", "items": "null"}]"#);

@@ -14,9 +14,11 @@ use serde_avro_fast::ser::SerializerConfig;
 
 use super::super::{Deserializer, SerdeError, Serializer};
 use super::client::Failure;
+use super::codec::Codec;
 use super::frame;
 use super::plan::Plan;
 use super::registry::{SchemaRegistry, Waits};
+use super::transcode::Stop;
 
 /// Which part of a record; names the subject (TopicName strategy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +36,18 @@ pub struct AvroSerde<T> {
     types: PhantomData<fn() -> T>,
 }
 
-struct Shared {
+/// Our schema, and what is known of others.
+pub(super) struct Shared {
     registry: SchemaRegistry,
     part: Part,
     text: Arc<str>,
-    schema: Schema,
+    pub(super) schema: Schema,
     canonical: String,
-    name: String,
-    codec: serde_avro_fast::Schema,
+    pub(super) name: String,
+    /// The fast way, for what it does.
+    codec: Option<Codec>,
+    /// The way for everything else, and for errors.
+    general: serde_avro_fast::Schema,
     /// Writer schemas met so far, by id; bounded by what the registry holds.
     writers: ArcSwap<FxHashMap<u32, Arc<Writer>>>,
     /// Our schema's id per topic written to.
@@ -58,6 +64,11 @@ enum Writer {
     Unresolvable(String),
 }
 
+/// Makes a value of a datum of our layout.
+pub(super) trait Decode<T>: FnOnce(&[u8]) -> Result<T, Stop> {}
+
+impl<T, F: FnOnce(&[u8]) -> Result<T, Stop>> Decode<T> for F {}
+
 impl<T> Clone for AvroSerde<T> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), types: PhantomData }
@@ -66,21 +77,7 @@ impl<T> Clone for AvroSerde<T> {
 
 impl<T> AvroSerde<T> {
     pub(super) fn new(registry: SchemaRegistry, part: Part, text: &str) -> Result<Self, SerdeError> {
-        let invalid = |reason: String| SerdeError::Malformed(format!("our Avro schema is not valid: {reason}"));
-        let schema = Schema::parse_str(text).map_err(|error| invalid(error.to_string()))?;
-        let codec = text.parse().map_err(|error| invalid(format!("{error}")))?;
-        let shared = Shared {
-            registry,
-            part,
-            text: text.into(),
-            canonical: schema.canonical_form(),
-            name: schema.name().map_or_else(|| "Avro value".to_owned(), |name| name.name().to_owned()),
-            schema,
-            codec,
-            writers: ArcSwap::default(),
-            ids: ArcSwap::default(),
-        };
-        Ok(Self { shared: Arc::new(shared), types: PhantomData })
+        Ok(Self { shared: Arc::new(Shared::new(registry, part, text)?), types: PhantomData })
     }
 }
 
@@ -95,42 +92,69 @@ impl<T> AvroSerde<T> {
 
 impl<T: Serialize + 'static> Serializer<T> for AvroSerde<T> {
     fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
-        self.shared.id_of(topic, Waits::No).map(|_| ())
+        self.shared.prepare(topic)
     }
 
     fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
-        frame::put_header(self.shared.id_of(topic, Waits::ForAnswer)?, out);
-        let mut config = SerializerConfig::new(&self.shared.codec);
-        match serde_avro_fast::to_datum(value, out, &mut config) {
-            Ok(_) => Ok(true),
-            // The cause may quote the value.
-            Err(_) => {
-                let (value, schema) = (std::any::type_name::<T>(), &self.shared.name);
-                Err(SerdeError::Malformed(format!("avro: a {value} does not fit schema '{schema}'")))
-            }
-        }
+        self.shared.put_header(topic, out)?;
+        self.shared.encode(value, out).map(|()| true)
     }
 }
 
 impl<T: DeserializeOwned + 'static> Deserializer<T> for AvroSerde<T> {
     fn deserialize(&self, _topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
-        self.shared.deserialize(bytes, Waits::ForAnswer)
+        self.shared.deserialize(bytes, Waits::ForAnswer, |datum| self.shared.decode(datum))
     }
 
     fn try_deserialize(&self, _topic: &str, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
-        self.shared.deserialize(bytes, Waits::No)
+        self.shared.deserialize(bytes, Waits::No, |datum| self.shared.decode(datum))
     }
 }
 
 impl Shared {
-    fn deserialize<T: DeserializeOwned>(&self, bytes: Option<&[u8]>, waits: Waits) -> Result<T, SerdeError> {
+    pub(super) fn new(registry: SchemaRegistry, part: Part, text: &str) -> Result<Self, SerdeError> {
+        let invalid = |reason: String| SerdeError::Malformed(format!("our Avro schema is not valid: {reason}"));
+        let schema = Schema::parse_str(text).map_err(|error| invalid(error.to_string()))?;
+        let general = text.parse().map_err(|error| invalid(format!("{error}")))?;
+        Ok(Self {
+            registry,
+            part,
+            text: text.into(),
+            canonical: schema.canonical_form(),
+            name: schema.name().map_or_else(|| "Avro value".to_owned(), |name| name.name().to_owned()),
+            codec: Codec::compile(&schema),
+            schema,
+            general,
+            writers: ArcSwap::default(),
+            ids: ArcSwap::default(),
+        })
+    }
+
+    /// Hands the datum, in our layout, to `decode`.
+    pub(super) fn deserialize<T>(
+        &self,
+        bytes: Option<&[u8]>,
+        waits: Waits,
+        decode: impl Decode<T>,
+    ) -> Result<T, SerdeError> {
         let bytes = bytes.ok_or(SerdeError::Null { expected: "Avro value" })?;
         let (id, datum) = frame::split(bytes)?;
         let writers = self.writers.load();
         match writers.get(&id) {
-            Some(writer) => self.read(id, writer, datum),
-            None => self.read(id, &*self.writer_of(id, waits)?, datum),
+            Some(writer) => self.read(id, writer, datum, decode),
+            None => self.read(id, &*self.writer_of(id, waits)?, datum, decode),
         }
+    }
+
+    /// Asks for our schema's id for `topic`; never waits.
+    pub(super) fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
+        self.id_of(topic, Waits::No).map(|_| ())
+    }
+
+    /// Appends what stands before a datum for `topic`.
+    pub(super) fn put_header(&self, topic: &str, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        frame::put_header(self.id_of(topic, Waits::ForAnswer)?, out);
+        Ok(())
     }
 
     /// Our schema's id for `topic`.
@@ -199,7 +223,7 @@ impl Shared {
     }
 
     #[cfg(any(test, feature = "fuzzing"))]
-    fn know(&self, topic: &str, writers: &[&str]) {
+    pub(super) fn know(&self, topic: &str, writers: &[&str]) {
         for (id, writer) in (0..).zip(writers) {
             self.remember(id, &Arc::new(self.compare(writer)));
         }
@@ -219,17 +243,17 @@ impl Shared {
         }
     }
 
-    fn read<T: DeserializeOwned>(&self, id: u32, writer: &Writer, datum: &[u8]) -> Result<T, SerdeError> {
-        let fault = |at: usize, length: usize, what: &str| {
+    fn read<T>(&self, id: u32, writer: &Writer, datum: &[u8], decode: impl Decode<T>) -> Result<T, SerdeError> {
+        let fault = |Stop { at, what }, length: usize| {
             let name = &self.name;
             let text = format!("avro: {what} at byte {at} of {length} of a '{name}' written with schema id {id}");
             SerdeError::Malformed(text)
         };
         match writer {
-            Writer::Same => self.decode(datum).map_err(|(at, what)| fault(at, datum.len(), what)),
+            Writer::Same => decode(datum).map_err(|stop| fault(stop, datum.len())),
             Writer::Other(plan) => {
-                let ours = plan.apply(datum).map_err(|stop| fault(stop.at, datum.len(), stop.what))?;
-                self.decode(&ours).map_err(|(at, what)| fault(at, ours.len(), what))
+                let ours = plan.apply(datum).map_err(|stop| fault(stop, datum.len()))?;
+                decode(&ours).map_err(|stop| fault(stop, ours.len()))
             }
             Writer::Unresolvable(reason) => Err(SerdeError::Malformed(format!(
                 "avro: schema id {id} does not resolve to our '{}': {reason}",
@@ -238,9 +262,12 @@ impl Shared {
         }
     }
 
-    /// Decodes a datum of our layout; an error is a place and a text without content.
-    fn decode<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, (usize, &'static str)> {
-        let mut config = DeserializerConfig::new(&self.codec);
+    /// Decodes a datum of our layout: the fast way, or else the general one.
+    fn decode<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, Stop> {
+        if let Some(Ok(value)) = self.codec.as_ref().map(|codec| codec.decode(datum)) {
+            return Ok(value);
+        }
+        let mut config = DeserializerConfig::new(&self.general);
         // Every item takes a byte, so more items than bytes are a lie.
         config.max_seq_size = datum.len();
         let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
@@ -248,10 +275,28 @@ impl Shared {
         let rest = unread(state);
         match decoded {
             Ok(value) if rest == 0 => Ok(value),
-            Ok(_) => Err((datum.len() - rest, "bytes left over")),
+            Ok(_) => Err(Stop { at: datum.len() - rest, what: "bytes left over" }),
             // The cause may quote the value.
-            Err(_) => Err((datum.len() - rest, "bytes that do not decode")),
+            Err(_) => Err(Stop { at: datum.len() - rest, what: "bytes that do not decode" }),
         }
+    }
+
+    /// Appends the datum of a value.
+    fn encode<T: Serialize>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        let start = out.len();
+        if let Some(Ok(())) = self.codec.as_ref().map(|codec| codec.encode(value, out)) {
+            return Ok(());
+        }
+        out.truncate(start);
+        let written = serde_avro_fast::to_datum(value, out, &mut SerializerConfig::new(&self.general));
+        // The cause may quote the value.
+        written.map(|_| ()).map_err(|_| self.misfit::<T>())
+    }
+
+    /// What to say of a value that the schema has no place for.
+    pub(super) fn misfit<T>(&self) -> SerdeError {
+        let (value, schema) = (std::any::type_name::<T>(), &self.name);
+        SerdeError::Malformed(format!("avro: a {value} does not fit schema '{schema}'"))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
+use thalweg::serde::{EncodedList, SerdeError};
 
 use super::{Millis, OrderState, PaymentState};
 
@@ -39,29 +40,63 @@ pub struct CustomerOrders {
     pub orders: Vec<OrderSummary>,
 }
 
+/// [`CustomerOrders`] as its store keeps it: of fifty orders one changes at a time, so the others stay encoded.
+pub type CustomerPage = EncodedList<OrderSummary>;
+
+/// What tells an order from others.
+#[derive(Deserialize)]
+struct Identity<'a> {
+    order_id: &'a str,
+}
+
+/// What decides the place of an order on the page.
+#[derive(Deserialize)]
+struct Place<'a> {
+    order_id: &'a str,
+    placed_at: Millis,
+}
+
+/// What tells whether an order is known as it is.
+#[derive(Deserialize)]
+struct Age {
+    revision: i64,
+}
+
 /// Puts a summary in its place. An older revision than the known one is ignored, so that a replayed record
 /// cannot turn the page back; an order older than a full page's oldest stays out.
-pub fn upsert(before: Option<CustomerOrders>, summary: &OrderSummary) -> CustomerOrders {
-    let mut page = before.unwrap_or_default();
-    match page.orders.iter_mut().find(|known| known.order_id == summary.order_id) {
-        Some(known) if known.revision < summary.revision => *known = summary.clone(),
-        Some(_) => {}
-        None => {
-            let rank = (Reverse(summary.placed_at), Reverse(&summary.order_id));
-            let place =
-                page.orders.partition_point(|known| (Reverse(known.placed_at), Reverse(&known.order_id)) < rank);
-            if place < ORDERS_MAX {
-                page.orders.insert(place, summary.clone());
-                page.orders.truncate(ORDERS_MAX);
-            }
+pub fn upsert(page: &mut CustomerPage, summary: &OrderSummary) -> Result<(), SerdeError> {
+    for index in 0..page.len() {
+        if page.get::<Identity<'_>>(index)?.order_id == summary.order_id {
+            let is_newer = page.get::<Age>(index)?.revision < summary.revision;
+            return if is_newer { page.replace(index, summary) } else { Ok(()) };
         }
     }
-    page
+    let place = place_of(page, summary)?;
+    if place < ORDERS_MAX {
+        page.insert(place, summary)?;
+        page.truncate(ORDERS_MAX);
+    }
+    Ok(())
+}
+
+/// How many orders of the page stand before `summary`.
+fn place_of(page: &CustomerPage, summary: &OrderSummary) -> Result<usize, SerdeError> {
+    let rank = (Reverse(summary.placed_at), Reverse(&*summary.order_id));
+    let (mut from, mut to) = (0, page.len());
+    while from < to {
+        let middle = from.midpoint(to);
+        let known: Place<'_> = page.get(middle)?;
+        if (Reverse(known.placed_at), Reverse(known.order_id)) < rank { from = middle + 1 } else { to = middle }
+    }
+    Ok(from)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::fixture::unasked;
 
     fn summary(order_id: &str, placed_at: Millis, revision: i64) -> OrderSummary {
         OrderSummary {
@@ -77,17 +112,19 @@ mod tests {
         }
     }
 
-    fn page(summaries: impl IntoIterator<Item = OrderSummary>) -> CustomerOrders {
-        summaries.into_iter().fold(CustomerOrders::default(), |page, summary| upsert(Some(page), &summary))
+    fn page(summaries: impl IntoIterator<Item = OrderSummary>) -> Vec<OrderSummary> {
+        let mut page = unasked().customer_page.empty();
+        summaries.into_iter().for_each(|summary| upsert(&mut page, &summary).unwrap());
+        (0..page.len()).map(|index| page.get(index).unwrap()).collect()
     }
 
-    fn ids(page: &CustomerOrders) -> Vec<&str> {
-        page.orders.iter().map(|order| order.order_id.as_str()).collect()
+    fn ids(page: &[OrderSummary]) -> Vec<&str> {
+        page.iter().map(|order| order.order_id.as_str()).collect()
     }
 
     #[test]
     fn the_first_order_makes_the_page() {
-        assert_eq!(upsert(None, &summary("a", 1, 1)).orders, [summary("a", 1, 1)]);
+        assert_eq!(page([summary("a", 1, 1)]), [summary("a", 1, 1)]);
     }
 
     #[test]
@@ -99,21 +136,22 @@ mod tests {
     #[test]
     fn an_update_of_an_older_order_stays_in_its_place() {
         let page = page([summary("a", 1, 1), summary("b", 2, 1), summary("a", 1, 2)]);
-        assert_eq!(page.orders, [summary("b", 2, 1), summary("a", 1, 2)]);
+        assert_eq!(page, [summary("b", 2, 1), summary("a", 1, 2)]);
     }
 
     #[test]
     fn an_older_revision_is_ignored() {
         let page = page([summary("a", 1, 3), summary("a", 1, 2)]);
-        assert_eq!(page.orders, [summary("a", 1, 3)]);
+        assert_eq!(page, [summary("a", 1, 3)]);
     }
 
     #[test]
     fn the_page_holds_the_newest_fifty() {
         let name = |at: i64| format!("o-{at:03}");
-        let full = page((1..=60).map(|at| summary(&name(at), at, 1)));
-        assert_eq!(full.orders.len(), ORDERS_MAX);
+        let all = || (1..=60).map(|at| summary(&name(at), at, 1));
+        let full = page(all());
+        assert_eq!(full.len(), ORDERS_MAX);
         assert_eq!((ids(&full)[0], ids(&full)[49]), ("o-060", "o-011"));
-        assert_eq!(upsert(Some(full.clone()), &summary(&name(10), 10, 2)), full, "an order that fell out stays out");
+        assert_eq!(page(all().chain([summary(&name(10), 10, 2)])), full, "an order that fell out stays out");
     }
 }

@@ -15,7 +15,7 @@ mod status;
 pub use anomaly::{Anomaly, AnomalyReason};
 pub use apply::{Change, Effect, Input, Outcome, apply, apply_order, apply_payment};
 pub use change::{StatusChange, Subject};
-pub use customer_orders::{CustomerOrders, ORDERS_MAX, OrderSummary, upsert};
+pub use customer_orders::{CustomerOrders, CustomerPage, ORDERS_MAX, OrderSummary, upsert};
 pub use lifecycle::{ORDER_TRANSITIONS, PAYMENT_TRANSITIONS, order_may_go, payment_may_go};
 pub use money::{amount_text, is_currency};
 pub use order_event::{Item, OrderEvent, OrderState};

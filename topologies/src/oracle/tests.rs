@@ -9,7 +9,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::demo::generator::Generator;
-use crate::model::{AnomalyReason, Effect, OrderContact, Outcome, PaymentMethod, Phone, apply, draft, upsert};
+use crate::fixture::unasked;
+use crate::model::{
+    AnomalyReason, CustomerPage, Effect, OrderContact, Outcome, PaymentMethod, Phone, apply, draft, upsert,
+};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -19,6 +22,8 @@ type Record = (String, Input);
 fn produced(records: &[Record]) -> Expected {
     let mut all = Expected::default();
     let mut contacts: HashMap<&str, OrderContact> = HashMap::new();
+    let mut pages: HashMap<String, CustomerPage> = HashMap::new();
+    let serde = unasked().customer_page;
     for (key, input) in records {
         let Outcome { status, effect } = apply(key, all.statuses.remove(key), input);
         all.statuses.extend(status.map(|status| (key.clone(), status)));
@@ -36,13 +41,16 @@ fn produced(records: &[Record]) -> Expected {
                     all.notifications.entry(key.clone()).or_default().push(sms.notification_id);
                 }
                 if let Some((customer, summary)) = change.status.summary() {
-                    let page = upsert(all.customers.remove(&customer), &summary);
-                    all.customers.insert(customer, page);
+                    let page = pages.entry(customer).or_insert_with(|| serde.empty());
+                    upsert(page, &summary).unwrap();
                 }
                 all.changes.entry(key.clone()).or_default().push(change.status);
             }
         }
     }
+    let orders = |page: &CustomerPage| (0..page.len()).map(|index| page.get(index).unwrap()).collect();
+    all.customers =
+        pages.iter().map(|(customer, page)| (customer.clone(), CustomerOrders { orders: orders(page) })).collect();
     all
 }
 
