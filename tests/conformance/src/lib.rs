@@ -2,6 +2,11 @@
 
 pub mod case;
 pub mod check;
+pub mod compare;
 pub mod datum;
 pub mod function;
 pub mod node;
+pub mod original;
+pub mod ours;
+pub mod outcome;
+pub mod side_by_side;
