@@ -1,4 +1,12 @@
 //! Compares Thalweg with Kafka Streams, record by record; `README.md` describes what a case is.
 
 pub mod case;
+pub mod check;
+pub mod compare;
+pub mod datum;
+pub mod function;
 pub mod node;
+pub mod original;
+pub mod ours;
+pub mod outcome;
+pub mod side_by_side;
