@@ -242,7 +242,9 @@ where
             (None, true) => (self.old_of_first)(),
         };
         let new = (self.fold)(&key, value, before);
-        self.store.put_serialized(new.as_ref(), timestamp, cx)?;
+        // A row that goes is logged, and flushed, with the time of the record that removes it.
+        let written = if new.is_some() { timestamp } else { record.timestamp };
+        self.store.put_serialized(new.as_ref(), written, cx)?;
         self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }

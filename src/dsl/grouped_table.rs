@@ -252,7 +252,7 @@ where
     S: Fn(&KO, VO, T) -> Option<T>,
 {
     fn push(&mut self, record: Record<KO, Change<VO>>, cx: &mut Cx) -> Result<(), Fault> {
-        let Record { key, value: change, timestamp } = record;
+        let Record { key, value: change, timestamp: record_time } = record;
         self.store.serialize_key(&key, &mut cx.scratch)?;
         let row = self.store.get_serialized(cx)?;
         // The later time counts as soon as a function ran on a stored aggregate.
@@ -271,8 +271,10 @@ where
             Some(value) => (self.add)(&key, value, kept),
             None => kept,
         };
-        let timestamp = stored.filter(|_| ran).map_or(timestamp, |stored| timestamp.max(stored));
-        self.store.put_serialized(new.as_ref(), timestamp, cx)?;
+        let timestamp = stored.filter(|_| ran).map_or(record_time, |stored| record_time.max(stored));
+        // A row that goes is logged, and flushed, with the time of the record that removes it.
+        let written = if new.is_some() { timestamp } else { record_time };
+        self.store.put_serialized(new.as_ref(), written, cx)?;
         self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }
