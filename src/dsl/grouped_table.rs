@@ -65,7 +65,18 @@ where
 
     /// Counts the rows of each group.
     pub fn count(self, materialized: Materialized<KO, i64>) -> KTable<KO, i64> {
-        self.aggregate(|| 0, |_, _, count| count + 1, |_, _, count| count - 1, I64Serde, materialized)
+        self.count_as(I64Serde, materialized)
+    }
+
+    /// As [`KGroupedTable::count`], in a type of the user's own.
+    pub fn count_as<C, CS>(self, counts: CS, materialized: Materialized<KO, C>) -> KTable<KO, C>
+    where
+        C: From<i64> + Into<i64> + Clone + 'static,
+        CS: Serde<C>,
+    {
+        let add = |_: &KO, _: VO, count: C| C::from(count.into().wrapping_add(1));
+        let subtract = |_: &KO, _: VO, count: C| C::from(count.into().wrapping_sub(1));
+        self.aggregate(|| C::from(0), add, subtract, counts, materialized)
     }
 
     /// Combines the values of each group; the first value stands for itself. `None` deletes the group's row.

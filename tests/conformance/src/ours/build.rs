@@ -95,7 +95,7 @@ pub(super) fn parsed<F: std::str::FromStr>(name: &str) -> F {
 /// What `Materialized` says.
 pub(super) fn materialized(materialized: Option<&node::Materialized>) -> Materialized<Datum, Datum> {
     let Some(said) = materialized else { return Materialized::unnamed() };
-    let mut kept = said.name.as_ref().map_or_else(Materialized::unnamed, Materialized::named);
+    let mut kept = said.name.as_ref().map_or_else(Materialized::with_defaults, Materialized::named);
     for (key, value) in &said.changelog_config {
         kept = kept.changelog_config(key, value);
     }
