@@ -1,4 +1,7 @@
 //! Compares Thalweg with Kafka Streams, record by record; `README.md` describes what a case is.
 
 pub mod case;
+pub mod check;
+pub mod datum;
+pub mod function;
 pub mod node;
