@@ -2,6 +2,10 @@
 
 pub mod case;
 pub mod check;
+pub mod coverage;
 pub mod datum;
 pub mod function;
+pub mod generate;
 pub mod node;
+pub mod operators;
+pub mod shrink;

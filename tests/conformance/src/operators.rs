@@ -183,7 +183,8 @@ pub fn operators(case: &Case) -> Option<Vec<&'static Operator>> {
     let mut all = Vec::with_capacity(case.nodes.len());
     for node in &case.nodes {
         let fields = Fields::of(node);
-        let on = fields.text("of").map(|parent| kinds.get(parent).copied()).map_or(Some(None), |kind| kind.map(Some))?;
+        let on =
+            fields.text("of").map(|parent| kinds.get(parent).copied()).map_or(Some(None), |kind| kind.map(Some))?;
         let operator = Operator::find(on, fields.text("op")?)?;
         kinds.extend(fields.text("id").map(|id| (id.to_owned(), operator.gives)));
         all.push(operator);

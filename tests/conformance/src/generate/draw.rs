@@ -40,4 +40,16 @@ impl Draw {
     pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
+
+    /// A position, as often as its weight says; not all weights are 0.
+    pub(super) fn weighted(&mut self, weights: &[usize]) -> usize {
+        let mut at = self.below(weights.iter().sum());
+        for (position, weight) in weights.iter().enumerate() {
+            match at.checked_sub(*weight) {
+                Some(rest) => at = rest,
+                None => return position,
+            }
+        }
+        unreachable!("a number below the sum of the weights")
+    }
 }

@@ -135,14 +135,11 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A function of a family, and into how many records it may turn one.
 pub(super) fn function(draw: &mut Draw, family: &str) -> (Function, u32) {
-    let members = FAMILIES.iter().find(|known| known.name == family).map_or(&[][..], |family| family.members);
-    let mut at = draw.below(members.iter().map(|member| member.weight).sum());
-    let drawn = members.iter().find(|member| {
-        let found = at < member.weight;
-        at = at.saturating_sub(member.weight);
-        found
-    });
-    let Some(member) = drawn else { unreachable!("no family '{family}', or weights that do not add up") };
+    let Some(Family { members, .. }) = FAMILIES.iter().find(|known| known.name == family) else {
+        unreachable!("an operator takes functions of family '{family}'")
+    };
+    let weights: Vec<usize> = members.iter().map(|member| member.weight).collect();
+    let member = &members[draw.weighted(&weights)];
     let name = match member.arguments {
         [] => member.name.to_owned(),
         arguments => format!("{}:{}", member.name, draw.pick(arguments)),

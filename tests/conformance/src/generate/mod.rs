@@ -47,7 +47,9 @@ fn config(draw: &mut Draw) -> Config {
 }
 
 fn topology(draw: &mut Draw) -> Sketch {
-    let wanted = NODES.start() + draw.below(NODES.end() - NODES.start() + 1);
+    // Rather more than fewer: what is behind something is seen only then.
+    let more = NODES.end() - NODES.start() + 1;
+    let wanted = NODES.start() + draw.below(more).max(draw.below(more));
     let mut sketch = Sketch::new(*draw.pick(&[1, 1, 2, 3]));
     add_source(draw, &mut sketch);
     // Few attempts fail; the bound is for topologies that nothing fits any more.
@@ -71,17 +73,45 @@ fn add_source(draw: &mut Draw, sketch: &mut Sketch) {
 
 /// Adds a source or continues something, rather what nobody continues yet.
 fn grow(draw: &mut Draw, sketch: &mut Sketch) -> bool {
-    if draw.chance(1, 8) {
+    if draw.chance(1, 12) {
         add_source(draw, sketch);
         return true;
     }
-    let open: Vec<usize> =
-        (0..sketch.handles.len()).filter(|at| Operator::all_on(sketch.handles[*at].shape.kind).next().is_some()).collect();
-    let unused: Vec<usize> = open.iter().copied().filter(|at| sketch.handles[*at].used == 0).collect();
-    let parent = *if unused.is_empty() || draw.chance(1, 3) { draw.pick(&open) } else { draw.pick(&unused) };
-    let operators: Vec<&Operator> = Operator::all_on(sketch.handles[parent].shape.kind).collect();
-    let operator = *draw.pick(&operators);
-    sketch.continue_with(draw, parent, operator)
+    let weights = sketch.handles.iter().map(|handle| match (handle.shape.kind, handle.used) {
+        (Kind::Store | Kind::End, _) => 0,
+        (Kind::Split, _) => 10,
+        (Kind::GroupedStream | Kind::GroupedTable, _) => 4,
+        (Kind::Stream | Kind::Table, 0) => 4,
+        (Kind::Stream | Kind::Table, _) => 1,
+    });
+    let parent = draw.weighted(&weights.collect::<Vec<_>>());
+    let kind = sketch.handles[parent].shape.kind;
+    if kind == Kind::Table && draw.chance(1, 5) {
+        return join_from_stream(draw, sketch, parent);
+    }
+    let operators: Vec<&Operator> = Operator::all_on(kind).collect();
+    let weights = operators.iter().map(|operator| match operator.op {
+        "to" | "foreach" | "default_branch" => 1,
+        // They need two that fit, which fails often.
+        "join" | "left_join" if kind == Kind::Stream => 9,
+        "join" | "left_join" | "outer_join" | "merge" => 5,
+        "process" | "process_values" => 5,
+        _ => 3,
+    });
+    let operator = operators[draw.weighted(&weights.collect::<Vec<_>>())];
+    sketch.continue_with(draw, parent, operator, None)
+}
+
+/// Joins some stream with the table.
+fn join_from_stream(draw: &mut Draw, sketch: &mut Sketch, table: usize) -> bool {
+    let joins: Vec<&Operator> = Operator::all_on(Kind::Stream).filter(|join| join.with == Some(Kind::Table)).collect();
+    let streams: Vec<usize> =
+        (0..sketch.handles.len()).filter(|at| sketch.handles[*at].shape.kind == Kind::Stream).collect();
+    if streams.is_empty() {
+        return false;
+    }
+    let (stream, join) = (*draw.pick(&streams), *draw.pick(&joins));
+    sketch.continue_with(draw, stream, join, Some(table))
 }
 
 /// How many nodes it takes until every result shows.
@@ -120,6 +150,9 @@ fn close(draw: &mut Draw, sketch: &mut Sketch) {
 fn end_in(draw: &mut Draw, sketch: &mut Sketch, at: usize, ops: &[&str]) {
     let op = draw.pick(ops);
     if let Some(operator) = Operator::find(Some(sketch.handles[at].shape.kind), op) {
-        sketch.continue_with(draw, at, operator);
+        sketch.continue_with(draw, at, operator, None);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,14 +105,24 @@ impl Sketch {
         name
     }
 
-    /// Adds `operator` below the handle at `parent`; false when nothing fits.
-    pub(super) fn continue_with(&mut self, draw: &mut Draw, parent: usize, operator: &Operator) -> bool {
+    /// Adds `operator` below the handle at `parent`, with the one at `other` where it takes two; false when nothing fits.
+    pub(super) fn continue_with(
+        &mut self,
+        draw: &mut Draw,
+        parent: usize,
+        operator: &Operator,
+        other: Option<usize>,
+    ) -> bool {
         let from = self.handles[parent].clone();
         let mut fields = self.fields(operator.op);
         fields.set("of", from.id.clone());
         let mut load = from.load;
         if let Some(kind) = operator.with {
-            let Some(other) = self.other(draw, &from, kind) else { return false };
+            let other = match other {
+                Some(at) => Some(self.handles[at].clone()),
+                None => self.other(draw, &from, kind),
+            };
+            let Some(other) = other else { return false };
             fields.set("with", other.id.clone());
             // Each record of a stream finds one row.
             load += if kind == from.shape.kind { other.load } else { 0 };
@@ -146,7 +156,8 @@ impl Sketch {
         let all: Vec<Handle> =
             self.handles.iter().filter(fits).filter(|handle| with_itself || handle.id != from.id).cloned().collect();
         if !all.is_empty() {
-            return Some(draw.pick(&all).clone());
+            let weights: Vec<usize> = all.iter().map(|handle| if handle.used == 0 { 4 } else { 1 }).collect();
+            return Some(all[draw.weighted(&weights)].clone());
         }
         if kind != Kind::Table {
             return None;
@@ -174,8 +185,9 @@ impl Sketch {
         let processor = fields.text("processor").and_then(|name| name.parse::<Processor>().ok());
         let Some(value) = processor.and_then(|processor| processor.store(from.shape.value)) else { return };
         let wanted = Shape { kind: Kind::Store, key: from.shape.key, value };
-        let known: Vec<Id> = self.handles.iter().filter(|handle| handle.shape == wanted).map(|handle| handle.id.clone()).collect();
-        let id = if !known.is_empty() && draw.chance(1, 2) {
+        let known: Vec<Id> =
+            self.handles.iter().filter(|handle| handle.shape == wanted).map(|handle| handle.id.clone()).collect();
+        let id = if !known.is_empty() && draw.chance(3, 4) {
             draw.pick(&known).clone()
         } else {
             let mut store = self.fields("store");
@@ -288,6 +300,10 @@ impl Sketch {
     /// Topics that are only read.
     pub(super) fn inputs(&self) -> Vec<(String, Topic)> {
         let is_input = |name: &str| name.starts_with("in");
-        self.topics.iter().filter(|(name, _)| is_input(name)).map(|(name, topic)| (name.clone(), topic.clone())).collect()
+        self.topics
+            .iter()
+            .filter(|(name, _)| is_input(name))
+            .map(|(name, topic)| (name.clone(), topic.clone()))
+            .collect()
     }
 }
