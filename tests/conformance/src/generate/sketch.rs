@@ -114,6 +114,9 @@ impl Sketch {
         other: Option<usize>,
     ) -> bool {
         let from = self.handles[parent].clone();
+        if self.is_closed_grouping(&from) {
+            return false;
+        }
         let mut fields = self.fields(operator.op);
         fields.set("of", from.id.clone());
         let mut load = from.load;
@@ -143,6 +146,30 @@ impl Sketch {
         }
         self.set_options(draw, operator.on, operator.op, &mut fields);
         load <= LOAD_MAX && self.add(&fields, load)
+    }
+
+    /// Whether Kafka Streams would refuse one more aggregation of a grouping: the repartition topic that the aggregations
+    /// of a named grouping share moves behind a join that looks into the store of an earlier one (`README.md`,
+    /// exceptions).
+    fn is_closed_grouping(&self, grouping: &Handle) -> bool {
+        let is_grouping = matches!(grouping.shape.kind, Kind::GroupedStream | Kind::GroupedTable);
+        let node = self.nodes.iter().find(|node| node.id() == Some(&grouping.id));
+        let is_named = node.is_some_and(|node| Fields::of(node).text("named").is_some());
+        if !is_grouping || !is_named || grouping.used == 0 {
+            return false;
+        }
+        let mut below = BTreeSet::from([grouping.id.clone()]);
+        for node in &self.nodes {
+            let parents = Fields::of(node).parents();
+            let joins_below = |(field, id): &(&str, Id)| *field == "with" && below.contains(id);
+            if parents.iter().any(joins_below) && !below.contains(&parents[0].1) {
+                return true;
+            }
+            if parents.iter().any(|(_, parent)| below.contains(parent)) {
+                below.extend(node.id().cloned());
+            }
+        }
+        false
     }
 
     /// Another handle with equal keys, and for a merge equal values; rarely the same.
