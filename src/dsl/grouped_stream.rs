@@ -33,6 +33,15 @@ impl<K: 'static, V: 'static, P: Plan<K, V>, GK, GV, KS, VS> KGroupedStream<K, V,
     pub(super) fn new(stream: KStream<K, V, P>, grouped: Grouped<GK, GV, KS, VS>) -> Self {
         Self { stream, grouped, repartition: Rc::default() }
     }
+
+    /// Makes the grouping aggregable in several ways: clone the result.
+    pub fn fan_out(self) -> KGroupedStream<K, V, Seam<K, V>, GK, GV, KS, VS>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        KGroupedStream { stream: self.stream.fan_out(), grouped: self.grouped, repartition: self.repartition }
+    }
 }
 
 impl<K, V, P, GK, GV, KS, VS> KGroupedStream<K, V, P, GK, GV, KS, VS>

@@ -56,7 +56,7 @@ pub use branch::BranchedStream;
 pub use builder::{StoreHandle, StreamsBuilder};
 pub use grouped_stream::KGroupedStream;
 pub use grouped_table::KGroupedTable;
-pub use operators::{Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
+pub use operators::{AsNullable, Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
 pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
 pub use plan::{Merged, Operator, Plan, Seam, Then};
 pub use processor::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, Stores};

@@ -1,6 +1,7 @@
 //! The stateless operators: what each does with one record.
 
 use super::plan::Operator;
+use crate::serde::Nullable;
 use crate::task::{Cx, Fault, Push, Record};
 
 /// A user's function: cloned once per task, shared by no two threads at work.
@@ -96,5 +97,21 @@ impl<K, V, F: Fn(&K, &V) + Function> Operator<K, V, K, V> for Peek<F> {
     fn apply<D: Push<K, V>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         (self.0)(&record.key, &record.value);
         down.push(record, cx)
+    }
+}
+
+/// The same records, with types that may be null.
+#[derive(Clone)]
+pub struct AsNullable;
+
+impl<K: Nullable<NK>, V: Nullable<NV>, NK, NV> Operator<K, V, Option<NK>, Option<NV>> for AsNullable {
+    fn apply<D: Push<Option<NK>, Option<NV>>>(
+        &mut self,
+        record: Record<K, V>,
+        down: &mut D,
+        cx: &mut Cx,
+    ) -> Result<(), Fault> {
+        let (key, value) = (record.key.into_option(), record.value.into_option());
+        down.push(Record { key, value, timestamp: record.timestamp }, cx)
     }
 }

@@ -135,6 +135,11 @@ impl<K: Clone, VO> FixedKeyContext<'_, '_, K, VO> {
         self.inner.record_metadata()
     }
 
+    /// Highest record timestamp the task has seen, in ms.
+    pub fn current_stream_time_ms(&self) -> Option<Timestamp> {
+        self.inner.current_stream_time_ms()
+    }
+
     /// What the stores of [`Stores::open`] take.
     pub fn stores(&mut self) -> &mut Cx {
         self.inner.stores()
