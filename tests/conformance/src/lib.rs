@@ -12,5 +12,6 @@ pub mod operators;
 pub mod original;
 pub mod ours;
 pub mod outcome;
+pub mod random;
 pub mod shrink;
 pub mod side_by_side;

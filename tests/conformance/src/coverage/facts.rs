@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::case::{Case, Guarantee, Input, InputRecord};
+use crate::case::{Case, Input, InputRecord};
 use crate::check::Kind;
 use crate::node::Node;
 use crate::operators::{Fields, OPERATORS, Operator, operators};
@@ -33,8 +33,6 @@ pub(super) const FEATURES: &[&str] = &[
     "no cache",
     "small cache",
     "default cache",
-    "at least once",
-    "exactly once",
     "several partitions",
     "null key",
     "null value",
@@ -194,12 +192,8 @@ fn settings(case: &Case) -> Vec<&'static str> {
         1..100_000 => "small cache",
         _ => "default cache",
     };
-    let guarantee = match case.config.guarantee {
-        Guarantee::AtLeastOnce => "at least once",
-        Guarantee::ExactlyOnceV2 => "exactly once",
-    };
     let several = case.topics.values().any(|topic| topic.partitions > 1).then_some("several partitions");
-    [cache, guarantee].into_iter().chain(several).collect()
+    [cache].into_iter().chain(several).collect()
 }
 
 fn inputs(case: &Case) -> Vec<&'static str> {
