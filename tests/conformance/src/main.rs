@@ -8,7 +8,10 @@ use clap::Parser;
 use serde::Serialize;
 use thalweg_conformance::case::Case;
 use thalweg_conformance::compare::Difference;
+use thalweg_conformance::coverage::Coverage;
+use thalweg_conformance::generate;
 use thalweg_conformance::original::{self, Original};
+use thalweg_conformance::random;
 use thalweg_conformance::side_by_side::{self, compare};
 
 /// Compares Thalweg with Kafka Streams, record by record
@@ -16,11 +19,26 @@ use thalweg_conformance::side_by_side::{self, compare};
 #[command(bin_name = "cargo xtask conformance")]
 struct Arguments {
     /// Compare the case of this file
-    #[arg(long, value_name = "CASE.JSON", required_unless_present = "dir", conflicts_with = "dir")]
+    #[arg(long, value_name = "CASE.JSON", required_unless_present_any = ["dir", "cases"], conflicts_with = "dir")]
     file: Option<PathBuf>,
     /// Compare all cases of this folder
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// Compare so many random cases; those that differ are made small and saved
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["file", "dir"])]
+    cases: Option<u64>,
+    /// The seed of the random cases
+    #[arg(long, default_value_t = 1, requires = "cases")]
+    seed: u64,
+    /// Where small cases are saved
+    #[arg(long, value_name = "FOLDER", default_value = "target/conformance", requires = "cases")]
+    save: PathBuf,
+    /// Stop at the first difference and leave the case as it is
+    #[arg(long, requires = "cases")]
+    first: bool,
+    /// Say what the random cases contain instead of comparing them
+    #[arg(long, requires = "cases", conflicts_with = "first")]
+    coverage: bool,
     /// Say the result as one JSON object, the last line
     #[arg(long)]
     json: bool,
@@ -56,6 +74,8 @@ enum Error {
     Original(#[from] original::Error),
     #[error(transparent)]
     File(#[from] side_by_side::Error),
+    #[error(transparent)]
+    Random(#[from] random::Error),
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
 }
@@ -80,6 +100,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    if let Some(cases) = arguments.cases {
+        return if arguments.coverage { coverage(cases, arguments, out) } else { random(cases, arguments, out) };
+    }
     let files = match (&arguments.file, &arguments.dir) {
         (Some(file), _) => vec![file.clone()],
         (None, Some(folder)) => side_by_side::files(folder)?,
@@ -95,11 +118,37 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
             summary.different.push(different(&case, difference));
         }
     }
+    say(&summary, arguments, out)?;
+    Ok(summary)
+}
+
+fn say(summary: &Summary, arguments: &Arguments, out: &mut impl Write) -> Result<(), Error> {
     writeln!(out, "{} cases, {} different", summary.cases, summary.different.len())?;
     if arguments.json {
-        writeln!(out, "{}", serde_json::to_string(&summary).map_err(io::Error::from)?)?;
+        writeln!(out, "{}", serde_json::to_string(summary).map_err(io::Error::from)?)?;
     }
+    Ok(())
+}
+
+fn random(cases: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let save = (!arguments.first).then_some(arguments.save.as_path());
+    let plan = random::Plan { cases, seed: arguments.seed, save };
+    let found = random::run(&plan, &mut Original::prepare()?, out)?;
+    let different = found.different.into_iter().map(|(case, difference)| different(&case, difference)).collect();
+    let summary = Summary { cases: found.cases as usize, different };
+    say(&summary, arguments, out)?;
     Ok(summary)
+}
+
+fn coverage(cases: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let mut coverage = Coverage::default();
+    (0..cases).for_each(|index| coverage.add(&generate::case(arguments.seed, index)));
+    if arguments.json {
+        writeln!(out, "{}", coverage.json())?
+    } else {
+        write!(out, "{coverage}")?
+    }
+    Ok(Summary::default())
 }
 
 fn different(case: &Case, difference: Difference) -> Different {
