@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::branch::BranchedStream;
 use super::builder::StreamsBuilder;
 use super::grouped_stream::KGroupedStream;
-use super::operators::{Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
+use super::operators::{AsNullable, Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
 use super::options::{Grouped, Joined, Produced, Repartitioned};
 use super::plan::{Merged, Operator, Plan, Seam, Then};
 use super::sink::{Foreach, NonNull, Sink};
@@ -67,7 +67,9 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     }
 
     pub(super) fn take_plan(&mut self) -> P {
-        self.plan.take().expect("every operator consumes its stream")
+        let mut plan = self.plan.take().expect("every operator consumes its stream");
+        plan.begin(self.builder.build_mut().blueprint.len());
+        plan
     }
 
     /// Adds one processor node; returns it. The counter is burned even when the user named the operator.
@@ -172,11 +174,26 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
             let name = build.name("KSTREAM-MERGE-", self.next_name.take());
             build.processor(&name, &[self.node, other.node])
         };
-        let plan = Merged { node, left: self.take_plan(), right: other.take_plan() };
+        let is_one = self.node == other.node;
+        let plan = Merged { node, is_one, left: self.take_plan(), right: other.take_plan() };
         let mut sources = std::mem::take(&mut self.sources);
         sources.append(&mut other.sources);
         let repartition_required = self.repartition_required || other.repartition_required;
         KStream::new(self.builder.clone(), node, sources, repartition_required, plan)
+    }
+
+    /// The same records with types that may be null: no node and no repartition. A stream of a table or of a join has
+    /// keys that are never null; this makes it mergeable with one whose keys may be.
+    pub fn nullable<NK, NV>(mut self) -> KStream<Option<NK>, Option<NV>, Then<P, AsNullable, K, V>>
+    where
+        K: Nullable<NK>,
+        V: Nullable<NV>,
+        NK: 'static,
+        NV: 'static,
+    {
+        let plan = Then::new(self.take_plan(), AsNullable);
+        let sources = std::mem::take(&mut self.sources);
+        KStream::new(self.builder.clone(), self.node, sources, self.repartition_required, plan)
     }
 
     /// Makes the stream continuable in several ways: clone the result. Records are cloned for all but the last.

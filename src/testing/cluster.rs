@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use thalweg_state::{Backend, SharedMemory, TaskState};
 
 use super::log::Log;
+use super::one_task::Waiting;
 use super::options::{DriverError, DriverOptions};
 use super::record::{RawRecord, TestRecord};
 use crate::task::{DecodePolicy, Dropped, Fault, Input, Recipes, Step, Task, TaskOptions, store_specs};
@@ -38,14 +39,23 @@ pub(super) struct Cluster {
     readers: BTreeMap<TopicPartition, (usize, usize)>,
     manual_commit: bool,
     failed: Option<TaskId>,
+    /// Records of all topics that wait for their turn, where all sub-topologies run as one task.
+    waiting: Option<Waiting>,
+    /// The text of the topology that the test made.
+    pub(super) describe: String,
     /// Dropped last: the stores are in it.
     _directory: Option<TempDir>,
 }
 
 impl Cluster {
-    pub(super) fn start(recipes: Recipes, options: DriverOptions) -> Result<Self, DriverError> {
+    pub(super) fn start(mut recipes: Recipes, options: DriverOptions) -> Result<Self, DriverError> {
+        let describe = recipes.topology.describe();
+        if options.one_task {
+            recipes.topology = recipes.topology.as_one_task();
+        }
         let dead_letter_topic = format!("{}.dlq", recipes.topology.application_id());
-        let mut partitions = external_counts(&recipes, options.partitions);
+        let chosen = if options.one_task { BTreeMap::new() } else { options.partitions };
+        let mut partitions = external_counts(&recipes, chosen);
         let plan = recipes.topology.partitions(&partitions)?;
         partitions.extend(plan.internal_topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
         partitions.entry(dead_letter_topic.clone()).or_insert(1);
@@ -60,6 +70,8 @@ impl Cluster {
             readers: BTreeMap::new(),
             manual_commit: options.manual_commit,
             failed: None,
+            waiting: options.one_task.then(Waiting::default),
+            describe,
             _directory: directory,
         };
         let decode_policy = options.decode_policy.unwrap_or(DecodePolicy::Fail);
@@ -163,6 +175,7 @@ impl Cluster {
     fn settle(&mut self) -> Result<(), Fault> {
         loop {
             let mut moved = false;
+            self.hand_over_next();
             for index in 0..self.tasks.len() {
                 let processed = self.tasks[index].task.process(1, self.now);
                 if self.guard(index, processed)?.records > 0 {
@@ -173,6 +186,18 @@ impl Cluster {
             if !moved && !self.await_answers() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Gives the one task the record whose turn it is, unless it still has one.
+    fn hand_over_next(&mut self) {
+        let Some(waiting) = &mut self.waiting else { return };
+        let Some(Running { task, .. }) = self.tasks.first_mut() else { return };
+        if task.queues().iter().any(|queue| !queue.is_empty()) {
+            return;
+        }
+        if let Some((input, offset, record)) = waiting.next() {
+            enqueue(task, input, offset, &record);
         }
     }
 
@@ -241,18 +266,10 @@ impl Cluster {
     fn write(&mut self, to: &TopicPartition, record: RawRecord) -> Offset {
         let offset = self.log.end(to);
         if let Some((task, input)) = self.readers.get(to) {
-            let task = &mut self.tasks[*task].task;
-            let mut batch = task.spare_batch();
-            batch.push(RecordView {
-                offset,
-                timestamp: record.timestamp,
-                leader_epoch: None,
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                headers: record.headers.view(),
-            });
-            task.enqueue(*input, batch);
-            task.reached_end(*input, offset + 1);
+            match &mut self.waiting {
+                Some(waiting) => waiting.add(*input, offset, record.clone()),
+                None => enqueue(&mut self.tasks[*task].task, *input, offset, &record),
+            }
         }
         self.log.append(to, record);
         offset
@@ -272,6 +289,21 @@ impl Cluster {
         let tasks = self.tasks.iter().map(|running| &running.task);
         tasks.filter(move |task| task.id().subtopology == sub_topology).map(|task| (task.id().partition, task.state()))
     }
+}
+
+/// Queues a record of an input, which is then read to its end.
+fn enqueue(task: &mut Task, input: usize, offset: Offset, record: &RawRecord) {
+    let mut batch = task.spare_batch();
+    batch.push(RecordView {
+        offset,
+        timestamp: record.timestamp,
+        leader_epoch: None,
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        headers: record.headers.view(),
+    });
+    task.enqueue(input, batch);
+    task.reached_end(input, offset + 1);
 }
 
 fn raw(record: &ArenaRecord<'_>) -> RawRecord {

@@ -159,6 +159,6 @@ impl TopologyTestDriver {
 
     /// The topology as Kafka Streams prints it.
     pub fn describe(&self) -> String {
-        self.cluster.borrow().recipes.topology.describe()
+        self.cluster.borrow().describe.clone()
     }
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod driver;
 mod input;
 mod log;
+mod one_task;
 mod options;
 mod output;
 mod record;

@@ -17,6 +17,7 @@ pub struct DriverOptions {
     pub(super) manual_commit: bool,
     pub(super) cache_max_bytes: usize,
     pub(super) timestamp_ahead_max_ms: Option<i64>,
+    pub(super) one_task: bool,
 }
 
 impl Default for DriverOptions {
@@ -29,6 +30,7 @@ impl Default for DriverOptions {
             manual_commit: false,
             cache_max_bytes: CACHE_MAX_BYTES,
             timestamp_ahead_max_ms: None,
+            one_task: false,
         }
     }
 }
@@ -66,6 +68,12 @@ impl DriverOptions {
     /// How far a record's time may lie ahead of the wall clock and of stream time, in ms; without it as far as it likes.
     pub fn timestamp_ahead_max_ms(self, ms: i64) -> Self {
         Self { timestamp_ahead_max_ms: Some(ms), ..self }
+    }
+
+    /// Runs the whole topology as one task, every topic with one partition, exactly as Kafka Streams'
+    /// `TopologyTestDriver` does: one stream time, and of all topics the record with the lowest timestamp comes next.
+    pub fn one_task(self) -> Self {
+        Self { one_task: true, ..self }
     }
 
     /// Commits only when the test calls `commit` or a processor asks for it. What tasks produce is written at once

@@ -33,6 +33,7 @@ impl Blueprint {
             application_id: application_id.to_owned(),
             sub_topologies,
             nodes,
+            order,
             repartition_topics,
             copartition_groups,
         })

@@ -12,6 +12,7 @@ mod error;
 mod internal_topic;
 mod java_order;
 mod name;
+mod one_task;
 mod partition_plan;
 mod store_definition;
 #[cfg(test)]

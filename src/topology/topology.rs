@@ -127,6 +127,9 @@ pub struct Topology {
     pub(super) application_id: String,
     pub(super) sub_topologies: Vec<SubTopology>,
     pub(super) nodes: Vec<Node>,
+    /// All nodes in the order in which Kafka Streams writes them.
+    #[serde(skip)]
+    pub(super) order: Vec<NodeId>,
     /// Full names with their enforced partition counts.
     #[serde(skip)]
     pub(super) repartition_topics: BTreeMap<String, Option<i32>>,

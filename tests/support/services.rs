@@ -11,12 +11,14 @@ const QUICK: [&str; 3] = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredSto
 
 /// `target/services`, found upwards from the test executable; `cargo xtask test` fills it.
 pub fn directory() -> PathBuf {
-    let executable = env::current_exe().expect("a test knows its executable");
-    executable
-        .ancestors()
-        .map(|folder| folder.join("services"))
-        .find(|folder| folder.join("kafka").is_dir() && folder.join("registry").is_dir())
-        .unwrap_or_else(|| panic!("no services above {}: run `cargo xtask test` once", executable.display()))
+    find().unwrap_or_else(|| panic!("no services above {:?}: run `cargo xtask test` once", env::current_exe()))
+}
+
+/// As [`directory`], for programs that say themselves what is missing.
+pub fn find() -> Option<PathBuf> {
+    let executable = env::current_exe().ok()?;
+    let folders = executable.ancestors().map(|folder| folder.join("services"));
+    folders.into_iter().find(|folder| folder.join("kafka").is_dir() && folder.join("registry").is_dir())
 }
 
 /// A Java program with `heap_mb` of heap, whose files and log are in `dir`.
