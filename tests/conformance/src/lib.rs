@@ -9,4 +9,5 @@ pub mod node;
 pub mod original;
 pub mod ours;
 pub mod outcome;
+pub mod real;
 pub mod side_by_side;

@@ -4,26 +4,40 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde::Serialize;
 use thalweg_conformance::case::Case;
 use thalweg_conformance::compare::Difference;
 use thalweg_conformance::original::{self, Original};
+use thalweg_conformance::real::{self, Arena};
 use thalweg_conformance::side_by_side::{self, compare};
 
 /// Compares Thalweg with Kafka Streams, record by record
 #[derive(Debug, Parser)]
-#[command(bin_name = "cargo xtask conformance")]
+#[command(bin_name = "cargo xtask conformance", args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    side: Option<Side>,
     /// Compare the case of this file
     #[arg(long, value_name = "CASE.JSON", required_unless_present = "dir", conflicts_with = "dir")]
     file: Option<PathBuf>,
     /// Compare all cases of this folder
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// Compare on a real broker what does not depend on timing
+    #[arg(long)]
+    real: bool,
     /// Say the result as one JSON object, the last line
     #[arg(long)]
     json: bool,
+}
+
+/// What this executable is started as by itself.
+#[derive(Debug, Subcommand)]
+enum Side {
+    /// Our side of `--real`, until its standard input ends
+    #[command(hide = true)]
+    RealSide,
 }
 
 /// What came of all cases.
@@ -55,6 +69,8 @@ enum Error {
     #[error(transparent)]
     Original(#[from] original::Error),
     #[error(transparent)]
+    Real(#[from] real::Error),
+    #[error(transparent)]
     File(#[from] side_by_side::Error),
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -69,7 +85,12 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
-    match run(&arguments, &mut io::stdout()) {
+    let run = match &arguments.side {
+        Some(Side::RealSide) => real::side().map(|()| Summary::default()).map_err(Error::Real),
+        None if arguments.real => run_real(&arguments, &mut io::stdout()),
+        None => run(&arguments, &mut io::stdout()),
+    };
+    match run {
         Ok(summary) if summary.different.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(DIFFERENT),
         Err(error) => {
@@ -80,11 +101,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
-    let files = match (&arguments.file, &arguments.dir) {
-        (Some(file), _) => vec![file.clone()],
-        (None, Some(folder)) => side_by_side::files(folder)?,
-        (None, None) => Vec::new(),
-    };
+    let files = files(arguments)?;
     let mut original = Original::prepare()?;
     let mut summary = Summary::default();
     for file in files {
@@ -96,6 +113,46 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
         }
     }
     writeln!(out, "{} cases, {} different", summary.cases, summary.different.len())?;
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string(&summary).map_err(io::Error::from)?)?;
+    }
+    Ok(summary)
+}
+
+fn files(arguments: &Arguments) -> Result<Vec<PathBuf>, Error> {
+    Ok(match (&arguments.file, &arguments.dir) {
+        (Some(file), _) => vec![file.clone()],
+        (None, Some(folder)) => side_by_side::files(folder)?,
+        (None, None) => Vec::new(),
+    })
+}
+
+/// On a real broker. A case of a folder that cannot be compared there is told and counted; alone it is an error.
+fn run_real(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let mut arena = Arena::start(std::env::current_exe()?)?;
+    let mut summary = Summary::default();
+    let mut left_out = 0;
+    for file in files(arguments)? {
+        let case = side_by_side::read(&file)?;
+        let differences = match arena.compare(&case) {
+            Err(real::Error::Incomparable(why)) if arguments.dir.is_some() => {
+                writeln!(out, "case '{}' was not compared: {why}", case.name)?;
+                left_out += 1;
+                continue;
+            }
+            compared => compared?,
+        };
+        summary.cases += 1;
+        if !differences.is_empty() {
+            writeln!(out, "case '{}' differs: {}", case.name, case.about)?;
+        }
+        for difference in differences {
+            writeln!(out, "{difference}")?;
+            let real::Difference { part, original, ours } = difference;
+            summary.different.push(Different { case: case.name.clone(), part, original, ours });
+        }
+    }
+    writeln!(out, "{} cases, {} differences, {left_out} not compared", summary.cases, summary.different.len())?;
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string(&summary).map_err(io::Error::from)?)?;
     }
