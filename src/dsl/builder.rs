@@ -8,6 +8,7 @@ use std::rc::Rc;
 use thalweg_state::Backend;
 
 use super::options::{Consumed, Materialized};
+use super::plan::Place;
 use super::source::Source;
 use super::stream::KStream;
 use super::table::{self, KTable};
@@ -29,7 +30,8 @@ pub struct StreamsBuilder {
 #[derive(Default)]
 pub(super) struct Build {
     pub(super) blueprint: Blueprint,
-    pub(super) entries: BTreeMap<NodeId, Vec<EntryRecipe>>,
+    /// In order of places.
+    entries: BTreeMap<NodeId, Vec<(Place, EntryRecipe)>>,
     pub(super) old_values: BTreeSet<NodeId>,
     pub(super) left_joins: BTreeSet<NodeId>,
     /// The repartition source that the joins of a stream share.
@@ -113,6 +115,14 @@ impl Build {
     /// The name of a node.
     pub(super) fn node_name(&self, node: NodeId) -> String {
         if self.error.is_none() { self.blueprint.node_name(node).to_owned() } else { String::new() }
+    }
+
+    /// Adds a stream of a source; one that nobody continues comes last.
+    pub(super) fn add_entry(&mut self, source: NodeId, place: Option<Place>, recipe: EntryRecipe) {
+        let entries = self.entries.entry(source).or_default();
+        let place = place.unwrap_or(Place::MAX);
+        let at = entries.partition_point(|(other, _)| *other <= place);
+        entries.insert(at, (place, recipe));
     }
 
     pub(super) fn policy(&mut self, source: NodeId, policy: Option<DecodePolicy>) {
@@ -230,7 +240,7 @@ impl StreamsBuilder {
         Ok(Recipes {
             above_left_joins: topology.upstream(build.left_joins),
             topology,
-            entries: build.entries,
+            entries: build.entries.into_iter().map(|(node, all)| (node, recipes_of(all))).collect(),
             old_values: build.old_values,
             policies: build.policies,
             views: build.views,
@@ -255,6 +265,10 @@ impl Build {
             self.views.push(ViewRecipe { name: name.to_owned(), store, key_type, value_type, codec });
         }
     }
+}
+
+fn recipes_of(entries: Vec<(Place, EntryRecipe)>) -> Vec<EntryRecipe> {
+    entries.into_iter().map(|(_, recipe)| recipe).collect()
 }
 
 fn short_type<T>() -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::plan::{FanOut, Seam};
 use crate::serde::{Deserializer, Serializer};
-use crate::task::{Change, Cx, Fault, Flusher, KeyValueStore, Push, Record, Wiring};
+use crate::task::{Change, Cx, Fault, Flusher, KeyValueStore, Push, Record, Wiring, push_new};
 
 /// What follows a table (Kafka Streams' `TimestampedTupleForwarder`).
 pub(super) enum Forward<K, V> {
@@ -44,7 +44,7 @@ impl<K: Clone + 'static, V: Clone + 'static> Forward<K, V> {
 impl<K: Clone, V: Clone> Push<K, Change<V>> for Forward<K, V> {
     fn push(&mut self, record: Record<K, Change<V>>, cx: &mut Cx) -> Result<(), Fault> {
         match self {
-            Self::Now(down) => down.push(record, cx),
+            Self::Now(down) => push_new(down, record, cx),
             Self::AtFlush => Ok(()),
         }
     }

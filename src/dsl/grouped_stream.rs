@@ -62,7 +62,21 @@ where
 
     /// Counts the records of each key.
     pub fn count(self, materialized: Materialized<GK, i64>) -> KTable<GK, i64> {
-        self.aggregate(|| 0, |_: &GK, _: GV, count| count + 1, I64Serde, materialized)
+        self.count_as(I64Serde, materialized)
+    }
+
+    /// As [`KGroupedStream::count`], in a type of the user's own.
+    pub fn count_as<C, CS>(self, counts: CS, materialized: Materialized<GK, C>) -> KTable<GK, C>
+    where
+        C: From<i64> + Into<i64> + Clone + 'static,
+        CS: Serde<C>,
+    {
+        if materialized.is_given && materialized.name.is_none() {
+            // Kafka Streams uses up a name here, so that topologies of old keep theirs (`KGroupedStreamImpl.count`).
+            self.stream.builder.build_mut().blueprint.new_store_name("KSTREAM-AGGREGATE-");
+        }
+        let add = |_: &GK, _: GV, count: C| C::from(count.into().wrapping_add(1));
+        self.aggregate(|| C::from(0), add, counts, materialized)
     }
 
     /// Combines the values of each key; the first value stands for itself. `None` deletes the row.
@@ -242,7 +256,9 @@ where
             (None, true) => (self.old_of_first)(),
         };
         let new = (self.fold)(&key, value, before);
-        self.store.put_serialized(new.as_ref(), timestamp, cx)?;
+        // A row that goes is logged, and flushed, with the time of the record that removes it.
+        let written = if new.is_some() { timestamp } else { record.timestamp };
+        self.store.put_serialized(new.as_ref(), written, cx)?;
         self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }

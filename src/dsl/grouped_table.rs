@@ -65,7 +65,18 @@ where
 
     /// Counts the rows of each group.
     pub fn count(self, materialized: Materialized<KO, i64>) -> KTable<KO, i64> {
-        self.aggregate(|| 0, |_, _, count| count + 1, |_, _, count| count - 1, I64Serde, materialized)
+        self.count_as(I64Serde, materialized)
+    }
+
+    /// As [`KGroupedTable::count`], in a type of the user's own.
+    pub fn count_as<C, CS>(self, counts: CS, materialized: Materialized<KO, C>) -> KTable<KO, C>
+    where
+        C: From<i64> + Into<i64> + Clone + 'static,
+        CS: Serde<C>,
+    {
+        let add = |_: &KO, _: VO, count: C| C::from(count.into().wrapping_add(1));
+        let subtract = |_: &KO, _: VO, count: C| C::from(count.into().wrapping_sub(1));
+        self.aggregate(|| C::from(0), add, subtract, counts, materialized)
     }
 
     /// Combines the values of each group; the first value stands for itself. `None` deletes the group's row.
@@ -252,7 +263,7 @@ where
     S: Fn(&KO, VO, T) -> Option<T>,
 {
     fn push(&mut self, record: Record<KO, Change<VO>>, cx: &mut Cx) -> Result<(), Fault> {
-        let Record { key, value: change, timestamp } = record;
+        let Record { key, value: change, timestamp: record_time } = record;
         self.store.serialize_key(&key, &mut cx.scratch)?;
         let row = self.store.get_serialized(cx)?;
         // The later time counts as soon as a function ran on a stored aggregate.
@@ -271,8 +282,10 @@ where
             Some(value) => (self.add)(&key, value, kept),
             None => kept,
         };
-        let timestamp = stored.filter(|_| ran).map_or(timestamp, |stored| timestamp.max(stored));
-        self.store.put_serialized(new.as_ref(), timestamp, cx)?;
+        let timestamp = stored.filter(|_| ran).map_or(record_time, |stored| record_time.max(stored));
+        // A row that goes is logged, and flushed, with the time of the record that removes it.
+        let written = if new.is_some() { timestamp } else { record_time };
+        self.store.put_serialized(new.as_ref(), written, cx)?;
         self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }

@@ -58,7 +58,7 @@ pub use grouped_stream::KGroupedStream;
 pub use grouped_table::KGroupedTable;
 pub use operators::{AsNullable, Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
 pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
-pub use plan::{Merged, Operator, Plan, Seam, Then};
+pub use plan::{Merged, Operator, Place, Plan, Seam, Then};
 pub use processor::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, Stores};
 pub use source::Source;
 pub use stream::KStream;

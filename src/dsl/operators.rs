@@ -2,7 +2,7 @@
 
 use super::plan::Operator;
 use crate::serde::Nullable;
-use crate::task::{Cx, Fault, Push, Record};
+use crate::task::{Cx, Fault, Push, Record, push_new};
 
 /// A user's function: cloned once per task, shared by no two threads at work.
 pub trait Function: Clone + Send + Sync + 'static {}
@@ -15,7 +15,7 @@ pub struct Filter<F, const WANTED: bool>(pub(super) F);
 
 impl<K, V, F: Fn(&K, &V) -> bool + Function, const WANTED: bool> Operator<K, V, K, V> for Filter<F, WANTED> {
     fn apply<D: Push<K, V>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
-        if (self.0)(&record.key, &record.value) == WANTED { down.push(record, cx) } else { Ok(()) }
+        if (self.0)(&record.key, &record.value) == WANTED { push_new(down, record, cx) } else { Ok(()) }
     }
 }
 
@@ -26,7 +26,7 @@ pub struct Map<F>(pub(super) F);
 impl<K, V, KO, VO, F: Fn(K, V) -> (KO, VO) + Function> Operator<K, V, KO, VO> for Map<F> {
     fn apply<D: Push<KO, VO>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         let (key, value) = (self.0)(record.key, record.value);
-        down.push(Record { key, value, timestamp: record.timestamp }, cx)
+        push_new(down, Record { key, value, timestamp: record.timestamp }, cx)
     }
 }
 
@@ -37,7 +37,7 @@ pub struct MapValues<F>(pub(super) F);
 impl<K, V, VO, F: Fn(&K, V) -> VO + Function> Operator<K, V, K, VO> for MapValues<F> {
     fn apply<D: Push<K, VO>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         let value = (self.0)(&record.key, record.value);
-        down.push(Record { key: record.key, value, timestamp: record.timestamp }, cx)
+        push_new(down, Record { key: record.key, value, timestamp: record.timestamp }, cx)
     }
 }
 
@@ -53,7 +53,7 @@ where
     fn apply<D: Push<KO, VO>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         let timestamp = record.timestamp;
         for (key, value) in (self.0)(record.key, record.value) {
-            down.push(Record { key, value, timestamp }, cx)?;
+            push_new(down, Record { key, value, timestamp }, cx)?;
         }
         Ok(())
     }
@@ -72,7 +72,7 @@ where
     fn apply<D: Push<K, VO>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         let Record { key, value, timestamp } = record;
         for value in (self.0)(&key, value) {
-            down.push(Record { key: key.clone(), value, timestamp }, cx)?;
+            push_new(down, Record { key: key.clone(), value, timestamp }, cx)?;
         }
         Ok(())
     }
@@ -85,7 +85,7 @@ pub struct SelectKey<F>(pub(super) F);
 impl<K, V, KO, F: Fn(&K, &V) -> KO + Function> Operator<K, V, KO, V> for SelectKey<F> {
     fn apply<D: Push<KO, V>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         let key = (self.0)(&record.key, &record.value);
-        down.push(record.with_key(key), cx)
+        push_new(down, record.with_key(key), cx)
     }
 }
 
@@ -96,7 +96,7 @@ pub struct Peek<F>(pub(super) F);
 impl<K, V, F: Fn(&K, &V) + Function> Operator<K, V, K, V> for Peek<F> {
     fn apply<D: Push<K, V>>(&mut self, record: Record<K, V>, down: &mut D, cx: &mut Cx) -> Result<(), Fault> {
         (self.0)(&record.key, &record.value);
-        down.push(record, cx)
+        push_new(down, record, cx)
     }
 }
 

@@ -144,11 +144,13 @@ pub struct Materialized<K, V> {
     pub(super) logged: bool,
     pub(super) cached: bool,
     pub(super) changelog_config: BTreeMap<String, String>,
+    /// Whether it stands for a `Materialized` of Java; else for a call without one.
+    pub(super) is_given: bool,
     make_codec: Option<MakeCodec<K, V>>,
 }
 
 impl<K, V> Materialized<K, V> {
-    /// A store with a generated name; never served.
+    /// A store with a generated name; never served. Any choice beside makes it what [`Materialized::with_defaults`] is.
     pub fn unnamed() -> Self {
         Self {
             name: None,
@@ -156,8 +158,15 @@ impl<K, V> Materialized<K, V> {
             logged: true,
             cached: true,
             changelog_config: BTreeMap::new(),
+            is_given: false,
             make_codec: None,
         }
+    }
+
+    /// As [`Materialized::unnamed`], standing for Java's `Materialized.with` and not for a call without `Materialized`:
+    /// where Kafka Streams generates other names for the two (`count` of a stream), so does this.
+    pub fn with_defaults() -> Self {
+        Self { is_given: true, ..Self::unnamed() }
     }
 
     /// A named RocksDB store with a changelog `<application id>-<name>-changelog`.
@@ -167,23 +176,24 @@ impl<K, V> Materialized<K, V> {
 
     /// Keeps the rows in memory; they are rebuilt from the changelog on every start.
     pub fn in_memory(self) -> Self {
-        Self { in_memory: true, ..self }
+        Self { in_memory: true, is_given: true, ..self }
     }
 
     /// Writes no changelog: the store starts empty when its task moves.
     pub fn without_logging(self) -> Self {
-        Self { logged: false, ..self }
+        Self { logged: false, is_given: true, ..self }
     }
 
     /// Forwards and logs every update of a table at once, instead of the newest one of each key per commit (Kafka
     /// Streams' `withCachingDisabled`). A processor's own store is never cached.
     pub fn without_caching(self) -> Self {
-        Self { cached: false, ..self }
+        Self { cached: false, is_given: true, ..self }
     }
 
     /// Sets one configuration of the changelog topic, by Kafka's name.
     pub fn changelog_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.changelog_config.insert(key.into(), value.into());
+        self.is_given = true;
         self
     }
 

@@ -11,10 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::task::{Cx, Fault, Nothing, Push, Record, Wiring};
 use crate::topology::NodeId;
 
+/// How many nodes the topology had when an operator was added to it.
+pub type Place = usize;
+
 /// A stream whose downstream is not known yet.
 pub trait Plan<K: 'static, V: 'static>: Sized + 'static {
     /// Ends this stream: `make` builds the downstream, once per task, on the task's thread.
     fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static);
+
+    /// Notes the place of the operator that follows among all operators, before the stream ends somewhere: records go to
+    /// receivers in the order of the operators that follow, not of where their streams end.
+    fn begin(&mut self, place: Place);
 
     /// Ends this stream without a downstream; its operators still run for their effects.
     fn abandon(self) {
@@ -54,6 +61,10 @@ where
         let op = self.op;
         self.prev.close(move |w| Link { op: op.clone(), down: make(w), types: PhantomData });
     }
+
+    fn begin(&mut self, place: Place) {
+        self.prev.begin(place);
+    }
 }
 
 /// An operator with its downstream, inside a task.
@@ -74,33 +85,45 @@ type ReceiverRecipe<K, V> = Box<dyn Fn(&mut Wiring<'_>) -> Receiver<K, V> + Send
 
 /// A joint where a stream continues in any number of receivers, registered later.
 pub struct Seam<K, V> {
-    receivers: Arc<Mutex<Vec<ReceiverRecipe<K, V>>>>,
+    /// In order of places.
+    receivers: Arc<Mutex<Vec<(Place, ReceiverRecipe<K, V>)>>>,
+    /// Of the operator that follows this handle, once there is one.
+    place: Option<Place>,
 }
 
 impl<K, V> Clone for Seam<K, V> {
     fn clone(&self) -> Self {
-        Self { receivers: Arc::clone(&self.receivers) }
+        Self { receivers: Arc::clone(&self.receivers), place: None }
     }
 }
 
 impl<K: 'static, V: 'static> Seam<K, V> {
     pub(super) fn new() -> Self {
-        Self { receivers: Arc::default() }
+        Self { receivers: Arc::default(), place: None }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<ReceiverRecipe<K, V>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Place, ReceiverRecipe<K, V>)>> {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Builds the receivers that are registered by now.
     pub(super) fn wire(&self, w: &mut Wiring<'_>) -> FanOut<K, V> {
-        FanOut { receivers: self.lock().iter().map(|recipe| recipe(w)).collect() }
+        FanOut { receivers: self.lock().iter().map(|(_, recipe)| recipe(w)).collect() }
     }
 }
 
 impl<K: 'static, V: 'static> Plan<K, V> for Seam<K, V> {
     fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static) {
-        self.lock().push(Box::new(move |w| Box::new(make(w))));
+        let place = self.place;
+        let mut receivers = self.lock();
+        let last = receivers.last().map_or(0, |(place, _)| *place);
+        let place = place.unwrap_or(last);
+        let at = receivers.partition_point(|(other, _)| *other <= place);
+        receivers.insert(at, (place, Box::new(move |w| Box::new(make(w)))));
+    }
+
+    fn begin(&mut self, place: Place) {
+        self.place.get_or_insert(place);
     }
 
     fn abandon(self) {}
@@ -131,6 +154,8 @@ impl<K: Clone, V: Clone> Push<K, V> for FanOut<K, V> {
 /// Two streams that continue as one.
 pub struct Merged<L, R> {
     pub(super) node: NodeId,
+    /// Both sides are the same node, which forwards each record once (as in Kafka Streams).
+    pub(super) is_one: bool,
     pub(super) left: L,
     pub(super) right: R,
 }
@@ -138,11 +163,18 @@ pub struct Merged<L, R> {
 impl<K: 'static, V: 'static, L: Plan<K, V>, R: Plan<K, V>> Plan<K, V> for Merged<L, R> {
     fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static) {
         let node = self.node;
+        if self.is_one {
+            self.right.abandon();
+            return self.left.close(make);
+        }
         let make = Arc::new(make);
         let same = Arc::clone(&make);
         self.left.close(move |w| FanIn(w.shared(node, |w| make(w))));
         self.right.close(move |w| FanIn(w.shared(node, |w| same(w))));
     }
+
+    // Both sides have begun: the merge follows them.
+    fn begin(&mut self, _: Place) {}
 }
 
 /// One of several upstreams of a shared downstream. A task lives on one thread and a chain has no cycle, so the

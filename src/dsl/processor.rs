@@ -11,6 +11,7 @@ use super::stream::KStream;
 use crate::serde::Serde;
 use crate::task::{
     Cx, Due, Fault, KeyValueStore, Punctuate, PunctuationType, Push, Record, RecordMetadata, ScheduleId, Wiring,
+    push_new,
 };
 use crate::topology::{NodeId, StoreId};
 use crate::types::{Headers, Timestamp};
@@ -51,9 +52,16 @@ pub struct ProcessorContext<'a, KO, VO> {
 }
 
 impl<KO, VO> ProcessorContext<'_, KO, VO> {
-    /// Sends a record on, to the end of the chain, before it returns.
+    /// Sends a record on, to the end of the chain, before it returns. It shares its headers with the record in hand: what
+    /// is done to them further down is seen here and by what follows, as where Java forwards the record that it was given.
     pub fn forward(&mut self, record: Record<KO, VO>) -> Result<(), Fault> {
         self.down.push(record, self.cx)
+    }
+
+    /// As [`ProcessorContext::forward`], with headers of its own: they begin as those of the record in hand, and nothing
+    /// done to them further down is seen here. As where Java forwards a copy (`Record.with...`).
+    pub fn forward_copy(&mut self, record: Record<KO, VO>) -> Result<(), Fault> {
+        push_new(&mut self.down, record, self.cx)
     }
 
     /// Calls `punctuate` every `interval_ms` of `kind`: stream time on a grid anchored at 0, wall clock first after
@@ -110,7 +118,7 @@ impl<K: Clone, VO> FixedKeyContext<'_, '_, K, VO> {
     /// Sends a value on under the key and the timestamp of the record in hand.
     pub fn forward(&mut self, value: VO) -> Result<(), Fault> {
         match self.key {
-            Some(key) => self.inner.forward(Record { key: key.clone(), value, timestamp: self.timestamp }),
+            Some(key) => self.inner.forward_copy(Record { key: key.clone(), value, timestamp: self.timestamp }),
             None => Ok(()),
         }
     }
@@ -231,8 +239,12 @@ impl<K: Clone + 'static, V: 'static, VO: 'static, T: FixedKeyProcessor<K, V, VO>
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<(), Fault> {
         let Record { key, value, timestamp } = record;
-        let mut context = FixedKeyContext { inner: context, key: Some(&key), timestamp };
-        self.inner.process(&key, value, &mut context)
+        // It is given a record of its own (Kafka Streams' `InternalFixedKeyRecordFactory`).
+        context.cx.begin_record();
+        let processed =
+            self.inner.process(&key, value, &mut FixedKeyContext { inner: &mut *context, key: Some(&key), timestamp });
+        context.cx.end_record();
+        processed
     }
 }
 

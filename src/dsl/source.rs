@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::builder::StreamsBuilder;
-use super::plan::Plan;
+use super::plan::{Place, Plan};
 use crate::serde::{Deserializer, Serde};
 use crate::task::{Cx, Entry, Fault, Part, Push, Record, Wiring};
 use crate::topology::NodeId;
@@ -16,12 +16,13 @@ pub struct Source<K, V, KS, VS> {
     node: NodeId,
     keys: KS,
     values: VS,
+    place: Option<Place>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K, V, KS, VS> Source<K, V, KS, VS> {
     pub(super) fn new(builder: StreamsBuilder, node: NodeId, keys: KS, values: VS) -> Self {
-        Self { builder, node, keys, values, types: PhantomData }
+        Self { builder, node, keys, values, place: None, types: PhantomData }
     }
 }
 
@@ -33,12 +34,16 @@ where
     VS: Serde<V>,
 {
     fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static) {
-        let Self { builder, node, keys, values, .. } = self;
+        let Self { builder, node, keys, values, place, .. } = self;
         let recipe = move |w: &mut Wiring<'_>| -> Box<dyn Entry> {
             let (topic, keys, values) = (w.source_topic(node), keys.clone(), values.clone());
             Box::new(Decode { topic, keys, values, down: make(w), decoded: None })
         };
-        builder.build_mut().entries.entry(node).or_default().push(Box::new(recipe));
+        builder.build_mut().add_entry(node, place, Box::new(recipe));
+    }
+
+    fn begin(&mut self, place: Place) {
+        self.place.get_or_insert(place);
     }
 }
 

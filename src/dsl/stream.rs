@@ -67,7 +67,9 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     }
 
     pub(super) fn take_plan(&mut self) -> P {
-        self.plan.take().expect("every operator consumes its stream")
+        let mut plan = self.plan.take().expect("every operator consumes its stream");
+        plan.begin(self.builder.build_mut().blueprint.len());
+        plan
     }
 
     /// Adds one processor node; returns it. The counter is burned even when the user named the operator.
@@ -172,7 +174,8 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
             let name = build.name("KSTREAM-MERGE-", self.next_name.take());
             build.processor(&name, &[self.node, other.node])
         };
-        let plan = Merged { node, left: self.take_plan(), right: other.take_plan() };
+        let is_one = self.node == other.node;
+        let plan = Merged { node, is_one, left: self.take_plan(), right: other.take_plan() };
         let mut sources = std::mem::take(&mut self.sources);
         sources.append(&mut other.sources);
         let repartition_required = self.repartition_required || other.repartition_required;

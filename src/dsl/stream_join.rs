@@ -10,7 +10,7 @@ use super::rows::{Getter, GetterRecipe};
 use super::stream::KStream;
 use super::table::KTable;
 use crate::serde::{Nullable, Serde};
-use crate::task::{Cx, DropReason, Fault, Push, Record, Wiring};
+use crate::task::{Cx, DropReason, Fault, Push, Record, Wiring, push_new};
 use crate::topology::NodeId;
 
 /// Which stream records a join keeps.
@@ -160,7 +160,7 @@ where
         };
         let Some(row) = self.getter.get(&key, cx)? else { return Ok(()) };
         let value = (self.joiner)(&key, value, row.value);
-        self.down.push(Record { key, value, timestamp: record.timestamp }, cx)
+        push_new(&mut self.down, Record { key, value, timestamp: record.timestamp }, cx)
     }
 }
 
@@ -191,6 +191,6 @@ where
             None => None,
         };
         let value = (self.joiner)(key.as_ref(), value, row.map(|row| row.value));
-        self.down.push(Record { key, value, timestamp: record.timestamp }, cx)
+        push_new(&mut self.down, Record { key, value, timestamp: record.timestamp }, cx)
     }
 }

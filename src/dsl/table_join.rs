@@ -11,7 +11,7 @@ use super::plan::{FanIn, Plan, Seam};
 use super::rows::{Getter, GetterRecipe, Kept, Rows, SharedRows, Stored};
 use super::table::KTable;
 use crate::serde::Serde;
-use crate::task::{Change, Cx, Fault, KeyValueStore, Push, Record, ValueAndTimestamp, Wiring};
+use crate::task::{Change, Cx, Fault, KeyValueStore, Push, Record, ValueAndTimestamp, Wiring, push_new};
 use crate::topology::{NodeId, StoreId};
 
 /// Which rows a join keeps.
@@ -267,7 +267,7 @@ where
         let right = right.as_ref().map(|row| &row.value);
         let new = self.kind.join(change.new.as_ref(), right, &self.joiner);
         let old = if self.sends_old { self.kind.join(change.old.as_ref(), right, &self.joiner) } else { None };
-        self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
+        push_new(&mut self.down, Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }
 
@@ -296,7 +296,7 @@ where
         let left = left.as_ref().map(|row| &row.value);
         let new = self.kind.join(left, change.new.as_ref(), &self.joiner);
         let old = if self.sends_old { self.kind.join(left, change.old.as_ref(), &self.joiner) } else { None };
-        self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
+        push_new(&mut self.down, Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }
 

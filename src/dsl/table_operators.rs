@@ -3,7 +3,7 @@
 use super::forward::Forward;
 use super::plan::{Operator, Seam};
 use crate::serde::{Nullable, Serde};
-use crate::task::{Change, Cx, DropReason, Fault, KeyValueStore, Push, Record, Wiring};
+use crate::task::{Change, Cx, DropReason, Fault, KeyValueStore, Push, Record, Wiring, push_new};
 use crate::topology::NodeId;
 
 /// Turns upserts into changes, kept in a store where the table has one (Kafka Streams' `KTableSource`). Updates out
@@ -61,7 +61,7 @@ where
         if self.is_filter && self.sends_old && new.is_none() && old.is_none() {
             return Ok(());
         }
-        self.down.push(Record { key, value: Change { new, old }, timestamp }, cx)
+        push_new(&mut self.down, Record { key, value: Change { new, old }, timestamp }, cx)
     }
 }
 
@@ -119,6 +119,6 @@ impl<K, V: 'static> Operator<K, Change<V>, K, Option<V>> for NewValue {
         cx: &mut Cx,
     ) -> Result<(), Fault> {
         let Record { key, value, timestamp } = record;
-        down.push(Record { key, value: value.new, timestamp }, cx)
+        push_new(down, Record { key, value: value.new, timestamp }, cx)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use thalweg_state::TaskState;
 
+use super::header_scopes::HeaderScopes;
 use super::outbox::Outbox;
 use super::punctuate::Schedules;
 use super::record_cache::RecordCaches;
@@ -74,6 +75,7 @@ pub struct Cx {
     pub(crate) dropped: Dropped,
     pub(crate) undecodable: BTreeMap<(usize, DropReason, &'static str), u64>,
     pub(crate) headers: Headers,
+    pub(crate) header_scopes: HeaderScopes,
     /// How far the records of the batch in hand were behind stream time.
     pub(crate) lateness: Spread,
     /// How old they were, by the wall clock of the batch.
@@ -97,14 +99,28 @@ impl Cx {
             dropped: Dropped::default(),
             undecodable: BTreeMap::new(),
             headers: Headers::new(),
+            header_scopes: HeaderScopes::default(),
             lateness: Spread::default(),
             latency: Spread::default(),
         }
     }
 
-    /// Headers of the record in hand; changes are seen by every later operator, as in Kafka Streams.
+    /// Headers of the record in hand. Changes are seen by every later operator that gets this record, or one made of it.
     pub fn headers(&mut self) -> &mut Headers {
+        self.header_scopes.save(&self.headers);
         &mut self.headers
+    }
+
+    /// An operator has made the record that is in hand from now on.
+    #[inline]
+    pub(crate) fn begin_record(&mut self) {
+        self.header_scopes.begin();
+    }
+
+    /// The record that was made last is done with; the one before is in hand again, with its own headers.
+    #[inline]
+    pub(crate) fn end_record(&mut self) {
+        self.header_scopes.end(&mut self.headers);
     }
 
     /// Highest record timestamp the task has seen, in ms; `None` before the first record.

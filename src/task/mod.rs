@@ -7,6 +7,7 @@
 mod cx;
 mod dead_letter;
 mod fault;
+mod header_scopes;
 mod outbox;
 mod preparation;
 mod punctuate;
@@ -30,6 +31,7 @@ pub use cx::{Cx, DropReason, Dropped, RecordMetadata};
 pub use fault::{Fault, Part};
 pub use outbox::{ChangelogSlot, Outbox, SinkSlot, Step};
 pub use punctuate::{Due, PunctuationType, ScheduleId, Schedules};
+pub(crate) use push::push_new;
 pub use push::{Change, Nothing, Push, Record};
 pub use queue::{Choice, RecordQueue, choose};
 pub(crate) use record_cache::Flusher;

@@ -42,6 +42,12 @@ pub trait Push<K, V> {
     fn push(&mut self, record: Record<K, V>, cx: &mut Cx) -> Result<(), Fault>;
 }
 
+impl<K, V> Push<K, V> for &mut dyn Push<K, V> {
+    fn push(&mut self, record: Record<K, V>, cx: &mut Cx) -> Result<(), Fault> {
+        (**self).push(record, cx)
+    }
+}
+
 impl<K, V> Push<K, V> for Box<dyn Push<K, V>> {
     fn push(&mut self, record: Record<K, V>, cx: &mut Cx) -> Result<(), Fault> {
         (**self).push(record, cx)
@@ -55,4 +61,13 @@ impl<K, V> Push<K, V> for Nothing {
     fn push(&mut self, _: Record<K, V>, _: &mut Cx) -> Result<(), Fault> {
         Ok(())
     }
+}
+
+/// Pushes a record that an operator made of the one in hand: it has headers of its own.
+#[inline]
+pub(crate) fn push_new<K, V>(down: &mut impl Push<K, V>, record: Record<K, V>, cx: &mut Cx) -> Result<(), Fault> {
+    cx.begin_record();
+    let pushed = down.push(record, cx);
+    cx.end_record();
+    pushed
 }

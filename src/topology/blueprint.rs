@@ -227,6 +227,16 @@ impl Blueprint {
         }
     }
 
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// The name of `node`.
     pub fn node_name(&self, node: NodeId) -> &str {
         &self.nodes[node.0].name

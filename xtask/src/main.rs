@@ -3,6 +3,7 @@
 //! It has no native dependency, so that it runs before the native build tools are there, and sees to those itself.
 
 mod bench;
+mod conformance;
 mod run;
 mod services;
 mod setup;
@@ -50,6 +51,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Compare with Kafka Streams: --cases N --seed S, --file CASE, --dir FOLDER; --help lists all
+    #[command(disable_help_flag = true)]
+    Conformance {
+        /// Plant a bug in each of ten places and expect that random cases find it; comes before other arguments
+        #[arg(long)]
+        planted: bool,
+        /// Arguments of the comparison
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Everything that must hold before a change is merged: format, tidy, clippy, docs, tests
     Ci,
     /// Check the arrows between rooms, the absences and the sizes
@@ -74,6 +85,8 @@ fn main() -> ExitCode {
         Task::Demo { arguments } => demo(&run, &arguments),
         Task::Test { long, arguments } => test(&run, &test_arguments(arguments, long)),
         Task::Bench { arguments } => bench::bench(&run, &arguments),
+        Task::Conformance { planted: true, .. } => conformance::planted(&run),
+        Task::Conformance { arguments, .. } => conformance::compare(&run, &arguments),
         Task::Ci => ci(&run),
         Task::Tidy => tidy(&run),
     };

@@ -260,13 +260,30 @@ impl FixedKeyProcessor<String, String, String> for Marking {
     }
 }
 
+impl Processor<String, String, String, String> for Marking {
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        context: &mut ProcessorContext<'_, String, String>,
+    ) -> Result<(), Fault> {
+        context.headers().remove("secret");
+        context.headers().push("seen", None);
+        context.forward(record)
+    }
+}
+
+/// As in Java, where only records that an operator makes have headers of their own.
 #[test]
-fn changed_headers_are_seen_by_later_operators_and_siblings_of_the_same_record_only() {
+fn changed_headers_are_seen_by_what_shares_the_record_and_by_what_follows_only() {
     let builder = StreamsBuilder::new();
     let all = stream(&builder, "in").fan_out();
     all.clone().to("before", produced());
     all.clone().process_values(&[], |_: &mut Stores<'_, '_>| Marking).to("out", produced());
-    all.to("after", produced());
+    all.clone().to("after", produced());
+    all.clone().map_values(|_, value| value).process(&[], |_: &mut Stores<'_, '_>| Marking).to("copied", produced());
+    all.clone().to("after-copy", produced());
+    all.clone().process(&[], |_: &mut Stores<'_, '_>| Marking).to("shared", produced());
+    all.to("after-shared", produced());
     let driver = start(builder);
     let source = input(&driver, "in");
     source.pipe_record(TestRecord::new("k", "x", 1).with_header("secret", b"1"));
@@ -275,7 +292,10 @@ fn changed_headers_are_seen_by_later_operators_and_siblings_of_the_same_record_o
         let records = texts(&driver, topic).read_records_to_list();
         records.iter().map(|record| record.headers.view().iter().map(|h| h.key.to_owned()).collect()).collect()
     };
-    assert_eq!(names("before"), [["secret"], ["other"]]);
-    assert_eq!(names("out"), [vec!["seen"], vec!["other", "seen"]]);
-    assert_eq!(names("after"), [vec!["seen"], vec!["other", "seen"]], "one record has one list of headers");
+    for topic in ["before", "after", "after-copy"] {
+        assert_eq!(names(topic), [["secret"], ["other"]], "{topic}");
+    }
+    for topic in ["out", "copied", "shared", "after-shared"] {
+        assert_eq!(names(topic), [vec!["seen"], vec!["other", "seen"]], "{topic}");
+    }
 }

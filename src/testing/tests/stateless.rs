@@ -130,19 +130,39 @@ fn fan_out_runs_depth_first_in_the_order_of_declaration() {
 }
 
 #[test]
-fn merge_passes_both_sides_on_and_itself_twice() {
+fn merge_passes_both_sides_on_and_itself_once() {
     let builder = StreamsBuilder::new();
     stream(&builder, "a")
         .merge(stream(&builder, "b").map_values(|_, value| value.to_uppercase()))
         .to("out", produced());
-    let twice = stream(&builder, "c").fan_out();
-    twice.clone().merge(twice).to("twice", produced());
+    let itself = stream(&builder, "c").fan_out();
+    itself.clone().merge(itself).to("once", produced());
     let driver = start(builder);
     input(&driver, "a").pipe_input("k", "x", 1);
     input(&driver, "b").pipe_input("k", "y", 2);
     input(&driver, "c").pipe_input("k", "z", 3);
     expect(&texts(&driver, "out"), &[(Some("k"), Some("x"), 1), (Some("k"), Some("Y"), 2)]);
-    expect(&texts(&driver, "twice"), &[(Some("k"), Some("z"), 3), (Some("k"), Some("z"), 3)]);
+    expect(&texts(&driver, "once"), &[(Some("k"), Some("z"), 3)]);
+}
+
+/// The order of the operators, not that of where the streams end.
+#[test]
+fn a_record_goes_to_the_operators_of_a_stream_in_the_order_in_which_they_were_called() {
+    let builder = StreamsBuilder::new();
+    let all = stream(&builder, "in").fan_out();
+    let first = all.clone().map_values(|_, value| format!("first {value}"));
+    let second = all.map_values(|_, value| format!("second {value}"));
+    second.to("out", produced());
+    first.to("out", produced());
+    let (third, fourth) = (stream(&builder, "c").filter(|_, _| true), stream(&builder, "c"));
+    fourth.map_values(|_, value| format!("fourth {value}")).to("out", produced());
+    third.to("out", produced());
+    let driver = start(builder);
+    input(&driver, "in").pipe_input("k", "x", 1);
+    input(&driver, "c").pipe_input("k", "y", 2);
+    let out = ["first x", "second x", "y", "fourth y"];
+    let values = texts(&driver, "out").read_records_to_list().into_iter().map(|record| record.value);
+    assert_eq!(values.collect::<Vec<_>>(), out.map(|value| Some(value.to_owned())));
 }
 
 #[test]

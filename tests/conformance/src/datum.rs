@@ -87,6 +87,18 @@ impl Datum {
     }
 }
 
+impl From<i64> for Datum {
+    fn from(number: i64) -> Self {
+        Self::Int64(number)
+    }
+}
+
+impl From<Datum> for i64 {
+    fn from(datum: Datum) -> Self {
+        datum.number()
+    }
+}
+
 fn text(bytes: &[u8]) -> Result<String, SerdeError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),

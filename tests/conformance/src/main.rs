@@ -8,7 +8,10 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 use thalweg_conformance::case::Case;
 use thalweg_conformance::compare::Difference;
+use thalweg_conformance::coverage::Coverage;
+use thalweg_conformance::generate;
 use thalweg_conformance::original::{self, Original};
+use thalweg_conformance::random;
 use thalweg_conformance::real::{self, Arena};
 use thalweg_conformance::side_by_side::{self, compare};
 
@@ -19,14 +22,29 @@ struct Arguments {
     #[command(subcommand)]
     side: Option<Side>,
     /// Compare the case of this file
-    #[arg(long, value_name = "CASE.JSON", required_unless_present = "dir", conflicts_with = "dir")]
+    #[arg(long, value_name = "CASE.JSON", required_unless_present_any = ["dir", "cases"], conflicts_with = "dir")]
     file: Option<PathBuf>,
     /// Compare all cases of this folder
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Compare on a real broker what does not depend on timing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["first", "coverage"])]
     real: bool,
+    /// Compare so many random cases; those that differ are made small and saved
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["file", "dir"])]
+    cases: Option<u64>,
+    /// The seed of the random cases
+    #[arg(long, default_value_t = 1, requires = "cases")]
+    seed: u64,
+    /// Where small cases are saved
+    #[arg(long, value_name = "FOLDER", default_value = "target/conformance", requires = "cases")]
+    save: PathBuf,
+    /// Stop at the first difference and leave the case as it is
+    #[arg(long, requires = "cases")]
+    first: bool,
+    /// Say what the random cases contain instead of comparing them
+    #[arg(long, requires = "cases", conflicts_with = "first")]
+    coverage: bool,
     /// Say the result as one JSON object, the last line
     #[arg(long)]
     json: bool,
@@ -72,6 +90,8 @@ enum Error {
     Real(#[from] real::Error),
     #[error(transparent)]
     File(#[from] side_by_side::Error),
+    #[error(transparent)]
+    Random(#[from] random::Error),
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
 }
@@ -101,6 +121,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    if let Some(cases) = arguments.cases {
+        return if arguments.coverage { coverage(cases, arguments, out) } else { random(cases, arguments, out) };
+    }
     let files = files(arguments)?;
     let mut original = Original::prepare()?;
     let mut summary = Summary::default();
@@ -112,10 +135,25 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
             summary.different.push(different(&case, difference));
         }
     }
+    say(&summary, arguments, out)?;
+    Ok(summary)
+}
+
+fn say(summary: &Summary, arguments: &Arguments, out: &mut impl Write) -> Result<(), Error> {
     writeln!(out, "{} cases, {} different", summary.cases, summary.different.len())?;
     if arguments.json {
-        writeln!(out, "{}", serde_json::to_string(&summary).map_err(io::Error::from)?)?;
+        writeln!(out, "{}", serde_json::to_string(summary).map_err(io::Error::from)?)?;
     }
+    Ok(())
+}
+
+fn random(cases: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let save = (!arguments.first).then_some(arguments.save.as_path());
+    let plan = random::Plan { cases, seed: arguments.seed, save };
+    let found = random::run(&plan, &mut Original::prepare()?, out)?;
+    let different = found.different.into_iter().map(|(case, difference)| different(&case, difference)).collect();
+    let summary = Summary { cases: found.cases as usize, different };
+    say(&summary, arguments, out)?;
     Ok(summary)
 }
 
@@ -127,16 +165,18 @@ fn files(arguments: &Arguments) -> Result<Vec<PathBuf>, Error> {
     })
 }
 
-/// On a real broker. A case of a folder that cannot be compared there is told and counted; alone it is an error.
+/// On a real broker. Of many cases those that cannot be compared there are told and counted; alone it is an error.
 fn run_real(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let random = (0..arguments.cases.unwrap_or(0)).map(|index| Ok(generate::case(arguments.seed, index)));
+    let files = files(arguments)?;
     let mut arena = Arena::start(std::env::current_exe()?)?;
     let mut summary = Summary::default();
     let mut left_out = 0;
-    for file in files(arguments)? {
-        let case = side_by_side::read(&file)?;
+    for case in files.iter().map(|file| side_by_side::read(file)).chain(random) {
+        let case = case?;
         let differences = match arena.compare(&case) {
-            Err(real::Error::Incomparable(why)) if arguments.dir.is_some() => {
-                writeln!(out, "case '{}' was not compared: {why}", case.name)?;
+            Err(why) if arguments.file.is_none() && why.is_of_the_case() => {
+                writeln!(out, "case '{}': {why}", case.name)?;
                 left_out += 1;
                 continue;
             }
@@ -152,11 +192,20 @@ fn run_real(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Erro
             summary.different.push(Different { case: case.name.clone(), part, original, ours });
         }
     }
-    writeln!(out, "{} cases, {} differences, {left_out} not compared", summary.cases, summary.different.len())?;
-    if arguments.json {
-        writeln!(out, "{}", serde_json::to_string(&summary).map_err(io::Error::from)?)?;
-    }
+    writeln!(out, "{left_out} cases were not compared")?;
+    say(&summary, arguments, out)?;
     Ok(summary)
+}
+
+fn coverage(cases: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let mut coverage = Coverage::default();
+    (0..cases).for_each(|index| coverage.add(&generate::case(arguments.seed, index)));
+    if arguments.json {
+        writeln!(out, "{}", coverage.json())?
+    } else {
+        write!(out, "{coverage}")?
+    }
+    Ok(Summary::default())
 }
 
 fn different(case: &Case, difference: Difference) -> Different {

@@ -1,6 +1,6 @@
 //! The calls of a case, made to our DSL with one dynamic type of keys and values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,6 +64,8 @@ pub(super) struct Description<'a> {
     topics: &'a BTreeMap<String, Topic>,
     shapes: &'a Shapes,
     built: BTreeMap<Id, Built>,
+    /// The stream of each set of topics: a second one is the same node in Kafka Streams.
+    sources: BTreeMap<BTreeSet<String>, Stream>,
     seen: Seen,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn describe(case: &Case, shapes: &Shapes) -> (StreamsBuilder, Seen) {
         topics: &case.topics,
         shapes,
         built: BTreeMap::new(),
+        sources: BTreeMap::new(),
         seen: Seen::default(),
     };
     for node in &case.nodes {
@@ -95,7 +98,7 @@ pub(super) fn parsed<F: std::str::FromStr>(name: &str) -> F {
 /// What `Materialized` says.
 pub(super) fn materialized(materialized: Option<&node::Materialized>) -> Materialized<Datum, Datum> {
     let Some(said) = materialized else { return Materialized::unnamed() };
-    let mut kept = said.name.as_ref().map_or_else(Materialized::unnamed, Materialized::named);
+    let mut kept = said.name.as_ref().map_or_else(Materialized::with_defaults, Materialized::named);
     for (key, value) in &said.changelog_config {
         kept = kept.changelog_config(key, value);
     }
@@ -200,8 +203,11 @@ impl Description<'_> {
         if let Some(name) = named {
             consumed = consumed.named(name);
         }
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        stream(self.builder.stream_of::<Maybe, Maybe, _, _>(&topics, consumed))
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let read = self.builder.stream_of::<Maybe, Maybe, _, _>(&names, consumed).fan_out();
+        // Two streams of one source forward in the order of all their operators, which only one handle keeps.
+        let first = self.sources.entry(topics.iter().cloned().collect()).or_insert(read);
+        Some(Built::Stream(first.clone()))
     }
 
     /// Operators that only streams have, and those that tables have too, on a stream.

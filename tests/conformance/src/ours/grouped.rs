@@ -17,15 +17,6 @@ pub(super) trait GroupedTable {
     fn fold(&self, node: &Node) -> Table;
 }
 
-/// The aggregator of a node. Ours `count` gives a table of `i64`, which is no table of the one dynamic type, so it is
-/// said as the aggregation that it stands for.
-fn aggregator(node: &Node) -> Aggregator {
-    match node {
-        Node::Aggregate { aggregator, .. } => parsed(aggregator),
-        _ => Aggregator::Count,
-    }
-}
-
 fn named(node: &Node) -> Option<&String> {
     match node {
         Node::Count { named, .. } | Node::Reduce { named, .. } | Node::Aggregate { named, .. } => named.as_ref(),
@@ -33,9 +24,7 @@ fn named(node: &Node) -> Option<&String> {
     }
 }
 
-fn serde(kind: Type) -> DatumSerde {
-    DatumSerde { kind }
-}
+const COUNTS: DatumSerde = DatumSerde { kind: Type::Int64 };
 
 /// The aggregation of a stream that `node` says.
 pub(super) fn of_stream(mut grouped: GroupedStream, node: &Node) -> Table {
@@ -47,8 +36,9 @@ pub(super) fn of_stream(mut grouped: GroupedStream, node: &Node) -> Table {
         let reducer: Reducer = parsed(reducer);
         return grouped.reduce(move |aggregate, value| reducer.add(aggregate, value), kept);
     }
-    let (adder, initial) = (aggregator(node), aggregator(node).initial());
-    let values = serde(adder.result());
+    let Node::Aggregate { aggregator, .. } = node else { return grouped.count_as(COUNTS, kept) };
+    let adder: Aggregator = parsed(aggregator);
+    let (values, initial) = (DatumSerde { kind: adder.result() }, adder.initial());
     let add = move |key: &Datum, value: Datum, aggregate| adder.add(key, &value, aggregate);
     grouped.aggregate(move || initial.clone(), add, values, kept)
 }
@@ -72,8 +62,9 @@ where
                 kept,
             );
         }
-        let (adder, initial) = (aggregator(node), aggregator(node).initial());
-        let (values, subtractor) = (serde(adder.result()), adder.clone());
+        let Node::Aggregate { aggregator, .. } = node else { return grouped.count_as(COUNTS, kept) };
+        let adder: Aggregator = parsed(aggregator);
+        let (values, initial, subtractor) = (DatumSerde { kind: adder.result() }, adder.initial(), adder.clone());
         grouped.aggregate(
             move || initial.clone(),
             move |key: &Datum, value: Datum, aggregate| adder.add(key, &value, aggregate),

@@ -167,14 +167,17 @@ impl Processor<Maybe, Maybe, Maybe, Maybe> for Running {
         match self.processor {
             function::Processor::Twice => {
                 context.forward(record.clone())?;
-                context.forward(Record { timestamp: timestamp + 1, ..record })
+                context.forward_copy(Record { timestamp: timestamp + 1, ..record })
             }
             function::Processor::Shift(by) => {
-                context.forward(Record { timestamp: timestamp.saturating_add(by).max(0), ..record })
+                context.forward_copy(Record { timestamp: timestamp.saturating_add(by).max(0), ..record })
             }
             function::Processor::KeyFromValue => {
                 let key = record.value.as_ref().map(|value| made(&value.text()));
-                context.forward(record.with_key(key))
+                context.forward_copy(record.with_key(key))
+            }
+            function::Processor::Metadata | function::Processor::StreamTime | function::Processor::Count => {
+                context.forward_copy(record)
             }
             _ => context.forward(record),
         }
@@ -193,7 +196,7 @@ impl Processor<Maybe, Maybe, Maybe, Maybe> for Running {
             ControlFlow::Continue(())
         })?;
         for (key, value) in rows {
-            context.forward(Record { key: Some(key), value: Some(value), timestamp })?;
+            context.forward_copy(Record { key: Some(key), value: Some(value), timestamp })?;
         }
         Ok(())
     }

@@ -80,6 +80,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the case is one that is not run on brokers; nothing went wrong around it.
+    pub const fn is_of_the_case(&self) -> bool {
+        matches!(self, Self::Case(_) | Self::Incomparable(_) | Self::World(_))
+    }
+
     fn unable(doing: impl Into<String>, reason: impl ToString) -> Self {
         Self::Unable { doing: doing.into(), reason: reason.to_string() }
     }
