@@ -13,5 +13,6 @@ pub mod original;
 pub mod ours;
 pub mod outcome;
 pub mod random;
+pub mod real;
 pub mod shrink;
 pub mod side_by_side;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde::Serialize;
 use thalweg_conformance::case::Case;
 use thalweg_conformance::compare::Difference;
@@ -12,18 +12,24 @@ use thalweg_conformance::coverage::Coverage;
 use thalweg_conformance::generate;
 use thalweg_conformance::original::{self, Original};
 use thalweg_conformance::random;
+use thalweg_conformance::real::{self, Arena};
 use thalweg_conformance::side_by_side::{self, compare};
 
 /// Compares Thalweg with Kafka Streams, record by record
 #[derive(Debug, Parser)]
-#[command(bin_name = "cargo xtask conformance")]
+#[command(bin_name = "cargo xtask conformance", args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    side: Option<Side>,
     /// Compare the case of this file
     #[arg(long, value_name = "CASE.JSON", required_unless_present_any = ["dir", "cases"], conflicts_with = "dir")]
     file: Option<PathBuf>,
     /// Compare all cases of this folder
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// Compare on a real broker what does not depend on timing
+    #[arg(long, conflicts_with_all = ["first", "coverage"])]
+    real: bool,
     /// Compare so many random cases; those that differ are made small and saved
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["file", "dir"])]
     cases: Option<u64>,
@@ -42,6 +48,14 @@ struct Arguments {
     /// Say the result as one JSON object, the last line
     #[arg(long)]
     json: bool,
+}
+
+/// What this executable is started as by itself.
+#[derive(Debug, Subcommand)]
+enum Side {
+    /// Our side of `--real`, until its standard input ends
+    #[command(hide = true)]
+    RealSide,
 }
 
 /// What came of all cases.
@@ -73,6 +87,8 @@ enum Error {
     #[error(transparent)]
     Original(#[from] original::Error),
     #[error(transparent)]
+    Real(#[from] real::Error),
+    #[error(transparent)]
     File(#[from] side_by_side::Error),
     #[error(transparent)]
     Random(#[from] random::Error),
@@ -89,7 +105,12 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
-    match run(&arguments, &mut io::stdout()) {
+    let run = match &arguments.side {
+        Some(Side::RealSide) => real::side().map(|()| Summary::default()).map_err(Error::Real),
+        None if arguments.real => run_real(&arguments, &mut io::stdout()),
+        None => run(&arguments, &mut io::stdout()),
+    };
+    match run {
         Ok(summary) if summary.different.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(DIFFERENT),
         Err(error) => {
@@ -103,11 +124,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
     if let Some(cases) = arguments.cases {
         return if arguments.coverage { coverage(cases, arguments, out) } else { random(cases, arguments, out) };
     }
-    let files = match (&arguments.file, &arguments.dir) {
-        (Some(file), _) => vec![file.clone()],
-        (None, Some(folder)) => side_by_side::files(folder)?,
-        (None, None) => Vec::new(),
-    };
+    let files = files(arguments)?;
     let mut original = Original::prepare()?;
     let mut summary = Summary::default();
     for file in files {
@@ -136,6 +153,46 @@ fn random(cases: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Sum
     let found = random::run(&plan, &mut Original::prepare()?, out)?;
     let different = found.different.into_iter().map(|(case, difference)| different(&case, difference)).collect();
     let summary = Summary { cases: found.cases as usize, different };
+    say(&summary, arguments, out)?;
+    Ok(summary)
+}
+
+fn files(arguments: &Arguments) -> Result<Vec<PathBuf>, Error> {
+    Ok(match (&arguments.file, &arguments.dir) {
+        (Some(file), _) => vec![file.clone()],
+        (None, Some(folder)) => side_by_side::files(folder)?,
+        (None, None) => Vec::new(),
+    })
+}
+
+/// On a real broker. Of many cases those that cannot be compared there are told and counted; alone it is an error.
+fn run_real(arguments: &Arguments, out: &mut impl Write) -> Result<Summary, Error> {
+    let random = (0..arguments.cases.unwrap_or(0)).map(|index| Ok(generate::case(arguments.seed, index)));
+    let files = files(arguments)?;
+    let mut arena = Arena::start(std::env::current_exe()?)?;
+    let mut summary = Summary::default();
+    let mut left_out = 0;
+    for case in files.iter().map(|file| side_by_side::read(file)).chain(random) {
+        let case = case?;
+        let differences = match arena.compare(&case) {
+            Err(why) if arguments.file.is_none() && why.is_of_the_case() => {
+                writeln!(out, "case '{}': {why}", case.name)?;
+                left_out += 1;
+                continue;
+            }
+            compared => compared?,
+        };
+        summary.cases += 1;
+        if !differences.is_empty() {
+            writeln!(out, "case '{}' differs: {}", case.name, case.about)?;
+        }
+        for difference in differences {
+            writeln!(out, "{difference}")?;
+            let real::Difference { part, original, ours } = difference;
+            summary.different.push(Different { case: case.name.clone(), part, original, ours });
+        }
+    }
+    writeln!(out, "{left_out} cases were not compared")?;
     say(&summary, arguments, out)?;
     Ok(summary)
 }

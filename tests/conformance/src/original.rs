@@ -104,6 +104,11 @@ impl Original {
         Ok(Self { directory, classes, process: None })
     }
 
+    /// The class path of the compiled program.
+    pub const fn classes(&self) -> &OsString {
+        &self.classes
+    }
+
     /// The original's outcome of a case.
     pub fn run(&mut self, case: &Case) -> Result<Outcome, Error> {
         let answer = self.ask(case);
