@@ -40,11 +40,11 @@ pub use wait::Wait;
 pub use wiring::{DecodePolicy, Entry, EntryRecipe, Punctuate, Recipes, ViewRecipe, Wiring};
 
 use crate::topology::{Store, SubTopology};
-use crate::types::{Now, Offset, SourceBatch, Span, Spans, Spread, TaskId, Timestamp, TopicPartition};
+use crate::types::{Now, Offset, SourceBatch, Spans, Spread, TaskId, Timestamp, TopicPartition};
 use dead_letter::DeadLetters;
 use preparation::Preparation;
 use record_cache::FlushCache;
-use traced::{RecordSpans, carry};
+use traced::RecordSpans;
 use wiring::Wired;
 
 /// How every task of an application behaves.
@@ -201,12 +201,6 @@ impl Task {
         self.spans.iter_mut().flat_map(RecordSpans::take)
     }
 
-    fn end_span(&mut self, span: Option<Span>, input: usize, offset: Offset, fault: Option<&'static str>) {
-        if let (Some(span), Some(spans)) = (span, &mut self.spans) {
-            spans.end(span, input, offset, fault);
-        }
-    }
-
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.id
@@ -284,10 +278,12 @@ impl Task {
     /// Returns false when the record must be tried again later; its queue is paused until then.
     fn process_head(&mut self, index: usize, now: Timestamp) -> Result<bool, Fault> {
         let Some(record) = self.queues[index].peek() else { return Ok(false) };
-        let (cx, offset) = (&mut self.cx, record.offset);
-        cx.input = Some((index, offset));
+        let cx = &mut self.cx;
+        cx.input = Some((index, record.offset));
         cx.headers.assign(record.headers);
-        let span = self.spans.as_ref().and_then(|spans| spans.begin(record.headers));
+        if let Some(spans) = &mut self.spans {
+            spans.begin(&mut cx.headers, index, record.offset);
+        }
         let Route { entry, policy } = self.routes[index];
         let entries = &mut self.entries[entry];
         let latest = dead_letter::latest_time(cx, self.timestamp_ahead_max_ms);
@@ -296,11 +292,10 @@ impl Task {
         let emptied = match decoded {
             Ok(()) => {
                 cx.observe(record.timestamp);
-                if let Some(span) = &span {
-                    carry(span, &mut cx.headers);
-                }
                 let processed = entries.iter_mut().try_for_each(|entry| entry.process(cx));
-                self.end_span(span, index, offset, processed.as_ref().err().map(Fault::reason));
+                if let Some(spans) = &mut self.spans {
+                    spans.end(processed.as_ref().err());
+                }
                 processed?;
                 self.queues[index].advance()
             }
@@ -309,10 +304,13 @@ impl Task {
                 return Ok(false);
             }
             Err(fault) => {
-                let (partition, reason) = (self.queues[index].partition(), fault.reason());
-                let settled = self.dead_letters.settle(policy, fault, partition, &record, cx);
-                self.end_span(span, index, offset, Some(reason));
-                settled?;
+                if let Some(spans) = &mut self.spans {
+                    spans.end(Some(&fault));
+                    // A letter has the headers that its record came with.
+                    cx.headers.assign(record.headers);
+                }
+                let partition = self.queues[index].partition();
+                self.dead_letters.settle(policy, fault, partition, &record, cx)?;
                 self.queues[index].skip()
             }
         };

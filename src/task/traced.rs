@@ -1,6 +1,7 @@
 //! Continues the traces of sampled records: what a record causes carries the span of its processing.
 
-use crate::types::{Headers, HeadersView, Offset, Span, Spans, TraceContext};
+use super::fault::Fault;
+use crate::types::{Headers, Offset, Span, Spans, TraceContext};
 
 /// The processing of one sampled record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,30 +20,36 @@ pub struct RecordSpan {
 #[derive(Debug)]
 pub(super) struct RecordSpans {
     spans: Spans,
+    /// That of the record in hand.
+    open: Option<RecordSpan>,
     ended: Vec<RecordSpan>,
 }
 
 impl RecordSpans {
     pub(super) fn new(spans: Spans) -> Self {
-        Self { spans, ended: Vec::new() }
+        Self { spans, open: None, ended: Vec::new() }
     }
 
-    /// The span of a record with these headers; `None` unless it is of a sampled trace.
-    pub(super) fn begin(&self, headers: HeadersView<'_>) -> Option<Span> {
-        self.spans.begin(headers.last(TraceContext::HEADER)?.value?)
+    /// Begins the span of a record of a sampled trace, and puts it into the headers that derived records get, in place
+    /// of the one that the record came with.
+    pub(super) fn begin(&mut self, headers: &mut Headers, input: usize, offset: Offset) {
+        let came = headers.view().last(TraceContext::HEADER).and_then(|header| header.value);
+        let span = came.and_then(|came| self.spans.begin(came));
+        if let Some(span) = &span {
+            headers.remove(TraceContext::HEADER);
+            headers.push(TraceContext::HEADER, Some(&span.context.text()));
+        }
+        self.open = span.map(|span| RecordSpan { span, input, offset, fault: None });
     }
 
-    pub(super) fn end(&mut self, span: Span, input: usize, offset: Offset, fault: Option<&'static str>) {
-        self.ended.push(RecordSpan { span: self.spans.end(span), input, offset, fault });
+    /// Ends the span of the record in hand.
+    pub(super) fn end(&mut self, fault: Option<&Fault>) {
+        if let Some(open) = self.open.take() {
+            self.ended.push(RecordSpan { span: self.spans.end(open.span), fault: fault.map(Fault::reason), ..open });
+        }
     }
 
     pub(super) fn take(&mut self) -> impl Iterator<Item = RecordSpan> {
         self.ended.drain(..)
     }
-}
-
-/// Puts a span into the headers that derived records get, in place of the one that the record came with.
-pub(super) fn carry(span: &Span, headers: &mut Headers) {
-    headers.remove(TraceContext::HEADER);
-    headers.push(TraceContext::HEADER, Some(&span.context.text()));
 }
