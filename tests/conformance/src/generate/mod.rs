@@ -45,7 +45,7 @@ fn config(draw: &mut Draw) -> Config {
 fn topology(draw: &mut Draw, cached: bool) -> Sketch {
     // Rather more than fewer: what is behind something is seen only then.
     let more = NODES.end() - NODES.start() + 1;
-    let wanted = NODES.start() + draw.below(more).max(draw.below(more));
+    let wanted = NODES.start() + draw.below(more).max(draw.below(more)).max(draw.below(more));
     let mut sketch = Sketch::new(*draw.pick(&[1, 1, 2, 3]), cached);
     add_source(draw, &mut sketch);
     // Few attempts fail; the bound is for topologies that nothing fits any more.
@@ -91,7 +91,7 @@ fn grow(draw: &mut Draw, sketch: &mut Sketch) -> bool {
         // They need two that fit, which fails often.
         "join" | "left_join" if kind == Kind::Stream => 9,
         "join" | "left_join" | "outer_join" | "merge" => 5,
-        "process" | "process_values" => 5,
+        "process" | "process_values" | "split" => 5,
         _ => 3,
     });
     let operator = operators[draw.weighted(&weights.collect::<Vec<_>>())];
