@@ -23,7 +23,7 @@ import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs cases in Kafka's driver, one after the other. */
-final class DriverRun implements AutoCloseable {
+final class DriverRun {
     /** RocksDB syncs its files whenever it opens; in memory that costs nothing. */
     private static final Path MEMORY = Path.of("/dev/shm");
 
@@ -34,10 +34,11 @@ final class DriverRun implements AutoCloseable {
         directory = Files.isWritable(MEMORY)
             ? Files.createTempDirectory(MEMORY, prefix)
             : Files.createTempDirectory(prefix);
+        Runtime.getRuntime().addShutdownHook(new Thread(this::removeDirectory));
     }
 
     /** The line that answers a case; never an exception. */
-    String answer(String json) {
+    synchronized String answer(String json) {
         try {
             return run(Case.read(json));
         } catch (CaseError error) {
@@ -48,9 +49,13 @@ final class DriverRun implements AutoCloseable {
         }
     }
 
-    @Override
-    public void close() throws IOException {
-        Utils.delete(directory.toFile());
+    /** When the program ends, also by a signal: after the case that runs, and before another. */
+    private synchronized void removeDirectory() {
+        try {
+            Utils.delete(directory.toFile());
+        } catch (IOException left) {
+            System.err.println("left behind: " + left);
+        }
     }
 
     private String run(Case described) {
