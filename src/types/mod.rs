@@ -8,6 +8,7 @@ mod ids;
 mod now;
 mod partition;
 mod spread;
+mod time_queue;
 mod trace;
 
 pub use arena::{ArenaRecord, RecordArena};
@@ -18,6 +19,7 @@ pub use ids::{TaskId, TopicPartition};
 pub use now::Now;
 pub use partition::{murmur2, partition_of};
 pub use spread::Spread;
+pub use time_queue::TimeQueue;
 pub use trace::{Span, Spans, TraceContext};
 
 /// Milliseconds since the Unix epoch, as in a Kafka record; negative means unknown.
