@@ -1,5 +1,6 @@
 //! The entry point of the DSL, and what all its handles share while a topology is described.
 
+use std::any::Any;
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
@@ -32,6 +33,8 @@ pub(super) struct Build {
     pub(super) blueprint: Blueprint,
     /// In order of places.
     entries: BTreeMap<NodeId, Vec<(Place, EntryRecipe)>>,
+    /// The seam of each source that fans out, by its type.
+    pub(super) source_seams: BTreeMap<NodeId, Box<dyn Any>>,
     pub(super) old_values: BTreeSet<NodeId>,
     pub(super) left_joins: BTreeSet<NodeId>,
     /// The repartition source that the joins of a stream share.
@@ -180,14 +183,18 @@ impl StreamsBuilder {
         VS: Serde<V>,
     {
         let mut build = self.build_mut();
+        let nodes = build.blueprint.len();
         let name = build.name("KSTREAM-SOURCE-", consumed.name);
         let all: Vec<Topic> = topics.iter().map(|topic| Topic::External((*topic).to_owned())).collect();
         let added = build.blueprint.stream_source(&name, &all);
         let node = build.check(added);
+        let is_second = build.blueprint.len() == nodes;
         build.policy(node, consumed.policy);
         drop(build);
         let source = Source::new(self.clone(), node, consumed.keys, consumed.values);
-        KStream::new(self.clone(), node, BTreeSet::from([node]), false, source)
+        let mut stream = KStream::new(self.clone(), node, BTreeSet::from([node]), false, source);
+        stream.is_second = is_second;
+        stream
     }
 
     /// A table of the newest value per key of `topic`; a null value deletes, a null key is dropped.

@@ -32,7 +32,7 @@ pub struct KGroupedTable<K: 'static, V: 'static, KO, VO, F, KS, VS> {
 impl<K: 'static, V: 'static, KO, VO, F: Clone, KS: Clone, VS: Clone> Clone for KGroupedTable<K, V, KO, VO, F, KS, VS> {
     fn clone(&self) -> Self {
         Self {
-            table: self.table.clone(),
+            table: KTable { changes: self.table.changes.same_place(), ..self.table.clone() },
             select: self.select,
             selector: self.selector.clone(),
             grouped: self.grouped.clone(),
@@ -162,7 +162,7 @@ where
         if made.is_none() {
             let (selector, write) = (self.selector, (keys.clone(), ChangedSerde(changed.clone())));
             let topic = Topic::Internal(names.topic);
-            self.table.changes.clone().close(move |w| Select {
+            self.table.changes.close(move |w| Select {
                 selector: selector.clone(),
                 down: Sink::wire::<KO, Change<VO>>(w, &topic, write.0.clone(), write.1.clone()),
                 types: PhantomData,

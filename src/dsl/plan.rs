@@ -23,6 +23,18 @@ pub trait Plan<K: 'static, V: 'static>: Sized + 'static {
     /// receivers in the order of the operators that follow, not of where their streams end.
     fn begin(&mut self, place: Place);
 
+    /// A joint where the stream continues in any number of receivers.
+    fn fan_out(self) -> Seam<K, V>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let seam = Seam::new();
+        let same = seam.clone();
+        self.close(move |w| same.wire(w));
+        seam
+    }
+
     /// Ends this stream without a downstream; its operators still run for their effects.
     fn abandon(self) {
         self.close(|_| Nothing);
@@ -102,6 +114,11 @@ impl<K: 'static, V: 'static> Seam<K, V> {
         Self { receivers: Arc::default(), place: None }
     }
 
+    /// A handle with the same operator following.
+    pub(super) fn same_place(&self) -> Self {
+        Self { place: self.place, ..self.clone() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<(Place, ReceiverRecipe<K, V>)>> {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,10 +131,8 @@ impl<K: 'static, V: 'static> Seam<K, V> {
 
 impl<K: 'static, V: 'static> Plan<K, V> for Seam<K, V> {
     fn close<D: Push<K, V> + 'static>(self, make: impl Fn(&mut Wiring<'_>) -> D + Send + Sync + 'static) {
-        let place = self.place;
+        let place = self.place.expect("whoever ends a stream has said which operator follows");
         let mut receivers = self.lock();
-        let last = receivers.last().map_or(0, |(place, _)| *place);
-        let place = place.unwrap_or(last);
         let at = receivers.partition_point(|(other, _)| *other <= place);
         receivers.insert(at, (place, Box::new(move |w| Box::new(make(w)))));
     }

@@ -184,7 +184,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         self.take_plan().close(move |w| {
             let processor = supplier(&mut Stores { w });
             let down = down.wire(w);
-            Running::start(processor, down, w)
+            Running::wire(node, processor, down, w)
         });
         KStream::new(self.builder.clone(), node, std::mem::take(&mut self.sources), true, seam)
     }
@@ -203,7 +203,7 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         self.take_plan().close(move |w| {
             let processor = FixedKey { inner: supplier(&mut Stores { w }), types: PhantomData };
             let down = down.wire(w);
-            Running::start(processor, down, w)
+            Running::wire(node, processor, down, w)
         });
         let sources = std::mem::take(&mut self.sources);
         KStream::new(self.builder.clone(), node, sources, self.repartition_required, seam)
@@ -268,14 +268,9 @@ where
     T: Processor<K, V, KO, VO>,
     D: Push<KO, VO> + 'static,
 {
-    fn start(processor: T, down: D, w: &mut Wiring<'_>) -> Shared<Self> {
+    fn wire(node: NodeId, processor: T, down: D, w: &mut Wiring<'_>) -> Shared<Self> {
         let running = Rc::new(RefCell::new(Self { processor, down, index: 0, types: PhantomData }));
-        let index = w.register(Rc::clone(&running) as Rc<RefCell<dyn Punctuate>>);
-        let mut inner = running.borrow_mut();
-        inner.index = index;
-        let Self { processor, down, .. } = &mut *inner;
-        processor.init(&mut ProcessorContext { cx: w.cx(), down, index });
-        drop(inner);
+        w.register(node, Rc::clone(&running) as Rc<RefCell<dyn Punctuate>>);
         Shared(running)
     }
 }
@@ -285,6 +280,11 @@ where
     T: Processor<K, V, KO, VO>,
     D: Push<KO, VO>,
 {
+    fn start(&mut self, index: usize, cx: &mut Cx) {
+        self.index = index;
+        self.processor.init(&mut ProcessorContext { cx, down: &mut self.down, index });
+    }
+
     fn punctuate(&mut self, due: Due, cx: &mut Cx) -> Result<(), Fault> {
         let mut context = ProcessorContext { cx, down: &mut self.down, index: self.index };
         self.processor.punctuate(due.id, due.timestamp, &mut context)

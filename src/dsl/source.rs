@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::builder::StreamsBuilder;
-use super::plan::{Place, Plan};
+use super::plan::{Place, Plan, Seam};
 use crate::serde::{Deserializer, Serde};
 use crate::task::{Cx, Entry, Fault, Part, Push, Record, Wiring};
 use crate::topology::NodeId;
@@ -40,6 +40,25 @@ where
             Box::new(Decode { topic, keys, values, down: make(w), decoded: None })
         };
         builder.build_mut().add_entry(node, place, Box::new(recipe));
+    }
+
+    /// Streams of one source continue in one order of operators, so they share a seam; the first one's serdes decode, as
+    /// in Kafka Streams.
+    fn fan_out(self) -> Seam<K, V>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let (builder, node) = (self.builder.clone(), self.node);
+        if let Some(seam) = builder.build_mut().source_seams.get(&node).and_then(|any| any.downcast_ref::<Seam<K, V>>())
+        {
+            return seam.clone();
+        }
+        let seam = Seam::new();
+        let same = seam.clone();
+        self.close(move |w| same.wire(w));
+        builder.build_mut().source_seams.insert(node, Box::new(seam.clone()));
+        seam
     }
 
     fn begin(&mut self, place: Place) {

@@ -24,6 +24,8 @@ pub struct KStream<K: 'static, V: 'static, P: Plan<K, V> = Seam<K, V>> {
     pub(super) sources: BTreeSet<NodeId>,
     pub(super) repartition_required: bool,
     pub(super) next_name: Option<String>,
+    /// Whether an earlier stream has the same source.
+    pub(super) is_second: bool,
     plan: Option<P>,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -49,6 +51,7 @@ impl<K: 'static, V: 'static> Clone for KStream<K, V> {
             sources: self.sources.clone(),
             repartition_required: self.repartition_required,
             next_name: self.next_name.clone(),
+            is_second: self.is_second,
             plan: self.plan.clone(),
             types: PhantomData,
         }
@@ -63,7 +66,16 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         repartition_required: bool,
         plan: P,
     ) -> Self {
-        Self { builder, node, sources, repartition_required, next_name: None, plan: Some(plan), types: PhantomData }
+        Self {
+            builder,
+            node,
+            sources,
+            repartition_required,
+            next_name: None,
+            is_second: false,
+            plan: Some(plan),
+            types: PhantomData,
+        }
     }
 
     pub(super) fn take_plan(&mut self) -> P {
@@ -172,7 +184,10 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         let node = {
             let mut build = self.builder.build_mut();
             let name = build.name("KSTREAM-MERGE-", self.next_name.take());
-            build.processor(&name, &[self.node, other.node])
+            // Kafka Streams moves the children of a second source of the same topics behind their other parents
+            // (`StreamSourceNode.merge`), which shows in `describe()`.
+            let parents = if self.is_second { [other.node, self.node] } else { [self.node, other.node] };
+            build.processor(&name, &parents)
         };
         let is_one = self.node == other.node;
         let plan = Merged { node, is_one, left: self.take_plan(), right: other.take_plan() };
@@ -193,7 +208,9 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
     {
         let plan = Then::new(self.take_plan(), AsNullable);
         let sources = std::mem::take(&mut self.sources);
-        KStream::new(self.builder.clone(), self.node, sources, self.repartition_required, plan)
+        let mut stream = KStream::new(self.builder.clone(), self.node, sources, self.repartition_required, plan);
+        stream.is_second = self.is_second;
+        stream
     }
 
     /// Makes the stream continuable in several ways: clone the result. Records are cloned for all but the last.
@@ -202,11 +219,11 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         K: Clone,
         V: Clone,
     {
-        let seam = Seam::new();
-        let same = seam.clone();
-        self.take_plan().close(move |w| same.wire(w));
+        let seam = self.take_plan().fan_out();
         let sources = std::mem::take(&mut self.sources);
-        KStream::new(self.builder.clone(), self.node, sources, self.repartition_required, seam)
+        let mut stream = KStream::new(self.builder.clone(), self.node, sources, self.repartition_required, seam);
+        stream.is_second = self.is_second;
+        stream
     }
 
     /// Starts a split: each record goes to the first branch whose predicate holds, else to the default branch, else

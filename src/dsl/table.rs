@@ -54,6 +54,13 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         Self { builder, node, sources, changes, rows, next_name: None }
     }
 
+    /// The changes, for an operator whose node was just added.
+    pub(super) fn changes(&self) -> Seam<K, Change<V>> {
+        let mut changes = self.changes.clone();
+        changes.begin(self.builder.build_mut().blueprint.len());
+        changes
+    }
+
     /// Names the next operator's node (Kafka Streams' `Named`).
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.next_name = Some(name.into());
@@ -112,7 +119,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let node = self.add_node(prefix, is_filter);
         let seam = Seam::new();
         let (down, run) = (seam.clone(), function.clone());
-        self.changes.clone().close(move |w| Transform {
+        self.changes().close(move |w| Transform {
             function: run.clone(),
             sends_old: w.sends_old_values(node),
             is_filter,
@@ -146,7 +153,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let store = self.builder.build_mut().own_store(node, &store_name, &keys, &values, &materialized);
         let seam = Seam::new();
         let (down, keys_, values_) = (seam.clone(), keys.clone(), values.clone());
-        self.changes.clone().close(move |w| {
+        self.changes().close(move |w| {
             let store = w.store(store, keys_.clone(), values_.clone());
             let down = Upsert::wire(w, store, node, is_filter, &down);
             Transform { function: function.clone(), sends_old: false, is_filter: false, down }
@@ -173,7 +180,8 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
             let name = build.name("KTABLE-TOSTREAM-", self.next_name.take());
             build.processor(&name, &[self.node])
         };
-        KStream::new(self.builder, node, self.sources, false, Then::new(self.changes, NewValue))
+        let changes = self.changes();
+        KStream::new(self.builder, node, self.sources, false, Then::new(changes, NewValue))
     }
 
     /// Groups the rows by a new key and value, through a repartition topic; `None` leaves a row out.
@@ -195,6 +203,8 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
             select
         };
         self.next_name = None;
+        // The selection is a receiver from now on, whichever aggregation comes first.
+        self.changes = self.changes();
         KGroupedTable::new(self, select, move |key: &K, value: V| selector(key, value).into(), grouped)
     }
 }

@@ -149,7 +149,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let merger = Arc::new(Merger::recipe(merge, store, keep.as_ref(), seam.clone()));
         let (left, right) = (self.rows.getter(), other.rows.getter());
         let (same, joiner_, right_) = (Arc::clone(&merger), joiner.clone(), right.clone());
-        self.changes.clone().close(move |w| ThisSide {
+        self.changes().close(move |w| ThisSide {
             kind,
             joiner: joiner_.clone(),
             other: right_(w),
@@ -157,7 +157,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
             down: FanIn(w.shared(merge, |w| same(w))),
         });
         let (joiner_, left_) = (joiner.clone(), left.clone());
-        other.changes.clone().close(move |w| OtherSide {
+        other.changes().close(move |w| OtherSide {
             kind,
             joiner: joiner_.clone(),
             other: left_(w),

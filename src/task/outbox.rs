@@ -31,6 +31,8 @@ struct Lane {
     arena: RecordArena,
     /// The store whose changelog this is; `None`: a sink.
     store: Option<StoreIndex>,
+    /// Which of the lanes it was, in turn, that got a first record.
+    turn: u32,
 }
 
 /// All records a task wants produced since the outbox was last drained.
@@ -41,6 +43,7 @@ pub struct Outbox {
     sink_bytes: usize,
     changelog_bytes: usize,
     null_keys: u32,
+    turns: u32,
 }
 
 /// Which records leave together.
@@ -84,7 +87,7 @@ impl Outbox {
     }
 
     fn open(&mut self, to: TopicPartition, store: Option<StoreIndex>) -> usize {
-        self.lanes.push(Lane { to, arena: RecordArena::new(), store });
+        self.lanes.push(Lane { to, arena: RecordArena::new(), store, turn: 0 });
         self.lanes.len() - 1
     }
 
@@ -104,7 +107,11 @@ impl Outbox {
                 (self.null_keys % slot.partitions.unsigned_abs()) as i32
             }
         };
-        let arena = &mut self.lanes[slot.first_lane + partition as usize].arena;
+        let Lane { arena, turn, .. } = &mut self.lanes[slot.first_lane + partition as usize];
+        if arena.is_empty() {
+            self.turns = self.turns.wrapping_add(1);
+            *turn = self.turns;
+        }
         let before = arena.bytes();
         arena.write(timestamp, key, headers, serialize)?;
         self.sink_bytes += arena.bytes() - before;
@@ -141,6 +148,18 @@ impl Outbox {
             lane.arena.clear();
         }
         Ok(())
+    }
+
+    /// Hands all non-empty arenas to `send`, in the order in which they got their first records, and empties them. For the
+    /// test driver: the order in which a producer got the records decides which of equal times comes first.
+    pub fn drain_in_turn(&mut self, mut send: impl FnMut(&TopicPartition, &RecordArena)) {
+        let mut lanes: Vec<&mut Lane> = self.lanes.iter_mut().filter(|lane| !lane.arena.is_empty()).collect();
+        lanes.sort_by_key(|lane| lane.turn);
+        for lane in lanes {
+            send(&lane.to, &lane.arena);
+            lane.arena.clear();
+        }
+        (self.sink_bytes, self.changelog_bytes, self.turns) = (0, 0, 0);
     }
 
     /// Drops what waits.

@@ -1,6 +1,6 @@
 //! Schedules on stream time and wall clock, as Kafka Streams' `PunctuationQueue` (pure).
 
-use crate::types::Timestamp;
+use crate::types::{TimeQueue, Timestamp};
 
 /// Which clock drives a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,6 @@ struct Schedule {
     id: ScheduleId,
     node: usize,
     interval: i64,
-    kind: PunctuationType,
     next: Timestamp,
 }
 
@@ -38,10 +37,9 @@ pub struct Due {
 /// All schedules of a task.
 #[derive(Debug, Default)]
 pub struct Schedules {
-    all: Vec<Schedule>,
+    stream: TimeQueue<Schedule>,
+    wall: TimeQueue<Schedule>,
     created: u32,
-    next_stream: Option<Timestamp>,
-    next_wall: Option<Timestamp>,
 }
 
 impl Schedules {
@@ -56,41 +54,47 @@ impl Schedules {
             PunctuationType::StreamTime => 0,
             PunctuationType::WallClockTime => now + interval,
         };
-        self.all.push(Schedule { id, node, interval, kind, next });
-        self.refresh();
+        self.queue_mut(kind).offer(Schedule { id, node, interval, next }, |schedule| schedule.next);
         id
     }
 
     /// Removes a schedule; unknown ones are ignored.
     pub fn cancel(&mut self, id: ScheduleId) {
-        self.all.retain(|schedule| schedule.id != id);
-        self.refresh();
+        for queue in [&mut self.stream, &mut self.wall] {
+            for schedule in queue.take_all().into_iter().filter(|schedule| schedule.id != id) {
+                queue.offer(schedule, |schedule| schedule.next);
+            }
+        }
     }
 
     /// Whether [`Schedules::due`] would answer something: two comparisons, for the hot path.
     #[inline]
     pub fn is_due(&self, kind: PunctuationType, now: Timestamp) -> bool {
-        let next = match kind {
-            PunctuationType::StreamTime => self.next_stream,
-            PunctuationType::WallClockTime => self.next_wall,
+        let queue = match kind {
+            PunctuationType::StreamTime => &self.stream,
+            PunctuationType::WallClockTime => &self.wall,
         };
-        next.is_some_and(|next| next <= now)
+        queue.first().is_some_and(|schedule| schedule.next <= now)
     }
 
-    /// The next schedule of `kind` that is due at `now`, moved on by its grid: missed intervals fire once.
+    /// The next schedule of `kind` that is due at `now`, moved on by its grid: missed intervals fire once. Of equal times
+    /// the order is that of Kafka Streams' `PunctuationQueue`.
     pub fn due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<Due> {
-        let schedule = self.all.iter_mut().filter(|s| s.kind == kind && s.next <= now).min_by_key(|s| s.next)?;
+        let queue = self.queue_mut(kind);
+        queue.first().filter(|schedule| schedule.next <= now)?;
+        let mut schedule = queue.poll(|schedule| schedule.next)?;
         let due = Due { id: schedule.id, node: schedule.node, timestamp: now };
         let missed = (now - schedule.next) / schedule.interval;
         schedule.next += (missed + 1) * schedule.interval;
-        self.refresh();
+        queue.offer(schedule, |schedule| schedule.next);
         Some(due)
     }
 
-    fn refresh(&mut self) {
-        let next = |kind| self.all.iter().filter(|s| s.kind == kind).map(|s| s.next).min();
-        self.next_stream = next(PunctuationType::StreamTime);
-        self.next_wall = next(PunctuationType::WallClockTime);
+    fn queue_mut(&mut self, kind: PunctuationType) -> &mut TimeQueue<Schedule> {
+        match kind {
+            PunctuationType::StreamTime => &mut self.stream,
+            PunctuationType::WallClockTime => &mut self.wall,
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub trait Entry {
 
 /// A processor that can be punctuated.
 pub trait Punctuate {
+    /// Runs once, before anything else: the chain is wired. `index` is what schedules name the processor by.
+    fn start(&mut self, index: usize, cx: &mut Cx);
+
     /// Runs the callback of a schedule that is due.
     fn punctuate(&mut self, due: Due, cx: &mut Cx) -> Result<(), Fault>;
 }
@@ -89,7 +92,7 @@ pub struct Wiring<'a> {
     cx: &'a mut Cx,
     stores: BTreeMap<StoreId, StoreSlot>,
     shared: BTreeMap<NodeId, Box<dyn Any>>,
-    processors: Vec<Rc<RefCell<dyn Punctuate>>>,
+    processors: Vec<(NodeId, Rc<RefCell<dyn Punctuate>>)>,
     caching: bool,
     flushers: Vec<Box<dyn FlushCache>>,
     preparation: Vec<Step>,
@@ -97,7 +100,7 @@ pub struct Wiring<'a> {
 
 /// What a chain leaves with its task.
 pub(super) struct Wired {
-    /// The processors that can be punctuated, in order of registration.
+    /// The processors that can be punctuated, in the order of their nodes.
     pub(super) processors: Vec<Rc<RefCell<dyn Punctuate>>>,
     /// What flushes the cached stores.
     pub(super) flushers: Vec<Box<dyn FlushCache>>,
@@ -131,10 +134,17 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    /// What was wired beside the chain itself; flushers in the order of the stores.
+    /// What was wired beside the chain itself; flushers in the order of the stores. Processors start here, in the order of
+    /// their nodes, as in Kafka Streams' `StreamTask.initializeTopology`.
     pub(super) fn finish(mut self) -> Wired {
         self.flushers.sort_by_key(|flusher| flusher.store());
-        Wired { processors: self.processors, flushers: self.flushers, preparation: self.preparation }
+        let nodes = &self.sub_topology.nodes;
+        self.processors.sort_by_key(|(node, _)| nodes.iter().position(|other| other == node));
+        let processors: Vec<_> = self.processors.into_iter().map(|(_, processor)| processor).collect();
+        for (index, processor) in processors.iter().enumerate() {
+            processor.borrow_mut().start(index, self.cx);
+        }
+        Wired { processors, flushers: self.flushers, preparation: self.preparation }
     }
 
     /// Has `serializer` prepared for `topic` before the task takes its first record; `target` is for texts.
@@ -227,19 +237,13 @@ impl<'a> Wiring<'a> {
         built
     }
 
-    /// Makes a processor reachable for punctuations; returns its index in the task.
-    pub fn register(&mut self, processor: Rc<RefCell<dyn Punctuate>>) -> usize {
-        self.processors.push(processor);
-        self.processors.len() - 1
+    /// Makes the processor of a node reachable for punctuations.
+    pub fn register(&mut self, node: NodeId, processor: Rc<RefCell<dyn Punctuate>>) {
+        self.processors.push((node, processor));
     }
 
     /// Flushes a cached store of a table into what follows the table.
     pub(crate) fn register_flusher(&mut self, flusher: impl FlushCache + 'static) {
         self.flushers.push(Box::new(flusher));
-    }
-
-    /// The context, for processors that set up schedules.
-    pub fn cx(&mut self) -> &mut Cx {
-        self.cx
     }
 }

@@ -237,6 +237,11 @@ impl Cluster {
     fn send(&mut self, index: usize) {
         let mut produced = Vec::new();
         let task = &mut self.tasks[index].task;
+        if self.waiting.is_some() {
+            task.outbox().drain_in_turn(|to, arena| {
+                produced.extend(arena.iter().map(|record| (to.clone(), raw(&record))));
+            });
+        }
         for step in Step::all(task.stores()) {
             let drained: Result<(), std::convert::Infallible> = task.outbox().drain(step, |to, arena| {
                 produced.extend(arena.iter().map(|record| (to.clone(), raw(&record))));

@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 
 use super::record::RawRecord;
-use crate::types::{Offset, Timestamp};
+use crate::types::{Offset, TimeQueue, Timestamp};
 
 /// The records of all inputs that wait for their turn.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// By input.
     queues: Vec<VecDeque<(Offset, RawRecord)>>,
-    /// Inputs with records, as `java.util.PriorityQueue` keeps them: a binary heap by the time of the first record. Which
-    /// of equal times comes first depends on its steps, so they are the same here.
-    heap: Vec<usize>,
+    /// Inputs with records, by the time of the first one.
+    turns: TimeQueue<usize>,
 }
 
 impl Waiting {
@@ -29,7 +28,7 @@ impl Waiting {
 
     /// Takes the record whose turn it is.
     pub(super) fn next(&mut self) -> Option<(usize, Offset, RawRecord)> {
-        let input = self.poll()?;
+        let input = self.turns.poll(|input| head(&self.queues, *input))?;
         let (offset, record) = self.queues[input].pop_front()?;
         if !self.queues[input].is_empty() {
             self.offer(input);
@@ -37,44 +36,13 @@ impl Waiting {
         Some((input, offset, record))
     }
 
-    fn time(&self, input: usize) -> Option<Timestamp> {
-        self.queues[input].front().map(|(_, record)| record.timestamp)
-    }
-
-    /// `PriorityQueue.offer`, with its `siftUp`.
     fn offer(&mut self, input: usize) {
-        self.heap.push(input);
-        let mut at = self.heap.len() - 1;
-        while at > 0 {
-            let parent = (at - 1) / 2;
-            if self.time(input) >= self.time(self.heap[parent]) {
-                break;
-            }
-            self.heap.swap(at, parent);
-            at = parent;
-        }
+        self.turns.offer(input, |input| head(&self.queues, *input));
     }
+}
 
-    /// `PriorityQueue.poll`, with its `siftDown`. Called before the head of the first input is taken.
-    fn poll(&mut self) -> Option<usize> {
-        let last = self.heap.pop()?;
-        let Some(first) = self.heap.first().copied() else { return Some(last) };
-        self.heap[0] = last;
-        let mut at = 0;
-        loop {
-            let (left, right) = (2 * at + 1, 2 * at + 2);
-            let Some(mut child) = self.heap.get(left).map(|_| left) else { break };
-            if self.heap.get(right).is_some_and(|right| self.time(self.heap[left]) > self.time(*right)) {
-                child = right;
-            }
-            if self.time(last) <= self.time(self.heap[child]) {
-                break;
-            }
-            self.heap.swap(at, child);
-            at = child;
-        }
-        Some(first)
-    }
+fn head(queues: &[VecDeque<(Offset, RawRecord)>], input: usize) -> Option<Timestamp> {
+    queues[input].front().map(|(_, record)| record.timestamp)
 }
 
 #[cfg(test)]

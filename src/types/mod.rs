@@ -8,6 +8,7 @@ mod ids;
 mod now;
 mod partition;
 mod spread;
+mod time_queue;
 
 pub use arena::{ArenaRecord, RecordArena};
 pub use backoff::Backoff;
@@ -17,6 +18,7 @@ pub use ids::{TaskId, TopicPartition};
 pub use now::Now;
 pub use partition::{murmur2, partition_of};
 pub use spread::Spread;
+pub use time_queue::TimeQueue;
 
 /// Milliseconds since the Unix epoch, as in a Kafka record; negative means unknown.
 pub type Timestamp = i64;

@@ -1,6 +1,6 @@
 //! The calls of a case, made to our DSL with one dynamic type of keys and values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,8 +64,6 @@ pub(super) struct Description<'a> {
     topics: &'a BTreeMap<String, Topic>,
     shapes: &'a Shapes,
     built: BTreeMap<Id, Built>,
-    /// The stream of each set of topics: a second one is the same node in Kafka Streams.
-    sources: BTreeMap<BTreeSet<String>, Stream>,
     seen: Seen,
 }
 
@@ -79,7 +77,6 @@ pub(super) fn describe(case: &Case, shapes: &Shapes) -> (StreamsBuilder, Seen) {
         topics: &case.topics,
         shapes,
         built: BTreeMap::new(),
-        sources: BTreeMap::new(),
         seen: Seen::default(),
     };
     for node in &case.nodes {
@@ -204,10 +201,7 @@ impl Description<'_> {
             consumed = consumed.named(name);
         }
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let read = self.builder.stream_of::<Maybe, Maybe, _, _>(&names, consumed).fan_out();
-        // Two streams of one source forward in the order of all their operators, which only one handle keeps.
-        let first = self.sources.entry(topics.iter().cloned().collect()).or_insert(read);
-        Some(Built::Stream(first.clone()))
+        Some(Built::Stream(self.builder.stream_of::<Maybe, Maybe, _, _>(&names, consumed).fan_out()))
     }
 
     /// Operators that only streams have, and those that tables have too, on a stream.
