@@ -16,6 +16,7 @@ pub type Check = fn(&dyn Kafka, &str);
 /// All checks by name.
 pub const CHECKS: &[(&str, Check)] = &[
     ("records_come_back_as_written", records_come_back_as_written),
+    ("the_time_0_is_written_as_1_ms", the_time_0_is_written_as_1_ms),
     ("partitions_are_read_apart", partitions_are_read_apart),
     ("a_read_takes_no_more_than_asked", a_read_takes_no_more_than_asked),
     ("an_assignment_starts_exactly_where_asked", an_assignment_starts_exactly_where_asked),
@@ -132,6 +133,19 @@ fn records_come_back_as_written(kafka: &dyn Kafka, topic: &str) {
     assert_eq!(records, expected);
     assert_eq!(event, PartitionEvent::End { offset: 6 });
     assert_eq!(consumer.offsets(&at, PATIENCE).unwrap(), 0..6);
+}
+
+/// librdkafka would write the time of day.
+fn the_time_0_is_written_as_1_ms(kafka: &dyn Kafka, topic: &str) {
+    create(kafka, topic, 1);
+    let partition = TopicPartition::new(topic, 0);
+    let mut arena = RecordArena::new();
+    (0..3).for_each(|timestamp| push(&mut arena, timestamp, Some(b"k"), None));
+    write(&mut *kafka.producer("writer").unwrap(), &partition, &arena);
+    let mut consumer = kafka.consumer("reader").unwrap();
+    consumer.assign(&partition, 0).unwrap();
+    let (records, _) = read_to_event(&mut *consumer, &partition);
+    assert_eq!(records.iter().map(|record| record.timestamp).collect::<Vec<_>>(), [1, 1, 2]);
 }
 
 fn partitions_are_read_apart(kafka: &dyn Kafka, topic: &str) {

@@ -91,7 +91,8 @@ impl<'a> OutgoingRecord<'a> {
 
     /// Fills in the next record.
     pub(in crate::wire::rdkafka) fn fill(&mut self, record: crate::types::ArenaRecord<'_>) {
-        self.arguments[TIMESTAMP].u.i64_ = record.timestamp;
+        // librdkafka takes 0 for the time of day; 1 ms is the nearest that it can write.
+        self.arguments[TIMESTAMP].u.i64_ = if record.timestamp == 0 { 1 } else { record.timestamp };
         self.arguments[VALUE].u.mem = bytes(record.value);
         self.arguments[KEY].u.mem = bytes(record.key);
         self.drop_headers();

@@ -121,6 +121,8 @@ enum State {
     Grouped {
         flow: Flow,
         of_table: bool,
+        /// Each aggregate gets it through a repartition topic of its own.
+        moved: bool,
     },
     Store,
 }
@@ -179,7 +181,9 @@ impl Rule<'_> {
             }
             Node::ToStream { of, .. } => stream(self.table(of)?.1),
             Node::GroupByKey { id, of, .. } => {
-                Ok(Some(State::Grouped { flow: repartitioned(self.stream(of)?, id), of_table: false }))
+                let flow = self.stream(of)?;
+                let moved = flow.rekeyed;
+                Ok(Some(State::Grouped { flow: repartitioned(flow, id), of_table: false, moved }))
             }
             Node::GroupBy { id, of, .. } => self.group(id, of).map(Some),
             Node::Count { of, materialized, .. }
@@ -275,16 +279,19 @@ impl Rule<'_> {
 
     fn group(&self, id: &Id, of: &Id) -> Result<State, Reason> {
         if let Ok(flow) = self.stream(of) {
-            return Ok(State::Grouped { flow: topic_after(rekey(flow)?, id), of_table: false });
+            return Ok(State::Grouped { flow: topic_after(rekey(flow)?, id), of_table: false, moved: true });
         }
         let changes = whole(self.table(of)?.1, "which changes the cache lets through is not sure")?;
-        Ok(State::Grouped { flow: topic_after(rekey(changes)?, id), of_table: true })
+        Ok(State::Grouped { flow: topic_after(rekey(changes)?, id), of_table: true, moved: true })
     }
 
     fn aggregated(&self, of: &Id, node: &Node) -> Result<Flow, Reason> {
-        let Some(State::Grouped { flow, of_table }) = self.states.get(of).cloned() else {
+        let Some(State::Grouped { mut flow, of_table, moved }) = self.states.get(of).cloned() else {
             return Err("its parent is not grouped");
         };
+        if moved {
+            flow.from = node.id().cloned().map(Origin::Internal).into_iter().collect();
+        }
         let flow = whole(flow, "which changes the cache lets through is not sure")?;
         if flow.order >= Order::Keys {
             return Ok(flow);

@@ -88,6 +88,17 @@ impl World {
     }
 }
 
+/// The case with all its records `by` ms later: our producer cannot write the time 0.
+pub fn later(case: &Case, by: i64) -> Case {
+    let mut later = case.clone();
+    for input in &mut later.inputs {
+        if let Input::Record(record) = input {
+            record.timestamp += by;
+        }
+    }
+    later
+}
+
 /// The case with other names of its topics, and so of the stores that are named after them.
 fn renamed(case: &Case, prefix: &str) -> Case {
     let new = |name: &mut String| name.insert_str(0, prefix);
@@ -160,6 +171,17 @@ mod tests {
         assert!(common.iter().any(|name| name.starts_with("app-rows-STATE-STORE-")), "{common:?}");
         assert_eq!(world.common("ours-1-user-words"), "words");
         assert_eq!(world.common("store"), "store");
+    }
+
+    #[test]
+    fn a_later_case_differs_in_times_alone() {
+        let case = world().case;
+        let after = later(&case, 1_000);
+        assert_eq!(
+            after.inputs[0],
+            Input::Record(InputRecord { timestamp: 1_010, ..world().records().next().unwrap().clone() })
+        );
+        assert_eq!(later(&after, -1_000), case);
     }
 
     #[test]

@@ -139,6 +139,16 @@ fn joins_need_both_sides_in_one_order() {
     let pair = |of: &str, with: &str| json!({"op": "join", "id": "j", "of": of, "with": with, "joiner": "pair"});
     let own = json!({"op": "table", "id": "v", "topic": "one"});
     let changes = json!({"op": "to_stream", "id": "y", "of": "j"});
+    // Without a name each aggregate has a repartition topic of its own.
+    let two = |group: Value| {
+        let mut group = group;
+        group["id"] = "g".into();
+        json!([group, {"op": "count", "id": "c", "of": "g"}, {"op": "aggregate", "id": "d", "of": "g", "aggregator": "count"},
+               {"op": "join", "id": "j", "of": "c", "with": "d", "joiner": "pair"}, {"op": "to_stream", "id": "y", "of": "j"},
+               to("y", "words")])
+    };
+    let same_topic = two(json!({"op": "group_by_key", "of": "o"}));
+    let own_topics = two(json!({"op": "group_by", "of": "o", "key": "text"}));
     let moved = json!({"op": "repartition", "id": "r", "of": "s"});
     let table = [
         (json!([pair("s", "t"), to("j", "words")]), 1, Ok(Order::Keys)),
@@ -150,6 +160,8 @@ fn joins_need_both_sides_in_one_order() {
             1,
             Err("node 'j': one side is behind a record cache"),
         ),
+        (same_topic, 0, Ok(Order::Task)),
+        (own_topics, 0, Err("node 'j': the order in which both sides come is not sure")),
         (
             json!([moved, pair("r", "t"), to("j", "words")]),
             1,
