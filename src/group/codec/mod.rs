@@ -5,6 +5,9 @@
 mod assignment;
 mod bytes;
 mod consumer_protocol;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod golden;
 mod subscription;
 
 pub use assignment::{AssignmentInfo, Endpoint, NO_REBALANCE, PartitionsByHost, REBALANCE_NOW};

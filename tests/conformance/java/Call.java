@@ -9,7 +9,6 @@ record Call(String name, String argument) {
         return colon < 0 ? new Call(text, null) : new Call(text.substring(0, colon), text.substring(colon + 1));
     }
 
-
     /** Its name and a colon, when it has an argument; else its name. */
     String form() {
         return argument == null ? name : name + ":";

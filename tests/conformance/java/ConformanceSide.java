@@ -26,10 +26,8 @@ public final class ConformanceSide {
 
     /** Answers each line, a case, with a line. */
     private static void driver(BufferedReader input, PrintStream answers) throws IOException {
-        try (DriverRun run = new DriverRun()) {
-            for (String line = input.readLine(); line != null; line = input.readLine()) {
-                answers.println(run.answer(line));
-            }
+        for (String line = input.readLine(); line != null; line = input.readLine()) {
+            answers.println(DriverRun.answer(line));
         }
     }
 }

@@ -23,38 +23,39 @@ import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs cases in Kafka's driver, one after the other. */
-final class DriverRun implements AutoCloseable {
+final class DriverRun {
     /** RocksDB syncs its files whenever it opens; in memory that costs nothing. */
     private static final Path MEMORY = Path.of("/dev/shm");
 
-    private final Path directory;
-
-    DriverRun() throws IOException {
-        String prefix = "conformance";
-        directory = Files.isWritable(MEMORY)
-            ? Files.createTempDirectory(MEMORY, prefix)
-            : Files.createTempDirectory(prefix);
-    }
+    private DriverRun() { }
 
     /** The line that answers a case; never an exception. */
-    String answer(String json) {
+    static String answer(String json) {
         try {
-            return run(Case.read(json));
+            return inFolder(Case.read(json));
         } catch (CaseError error) {
             return Outcome.error(error.getMessage());
-        } catch (RuntimeException error) {
+        } catch (RuntimeException | IOException error) {
             error.printStackTrace();
             return Outcome.error(error.toString());
         }
     }
 
-    @Override
-    public void close() throws IOException {
-        Utils.delete(directory.toFile());
+    /** Between cases nothing is left on disk, however the program ends. */
+    private static String inFolder(Case described) throws IOException {
+        String prefix = "conformance";
+        Path folder = Files.isWritable(MEMORY)
+            ? Files.createTempDirectory(MEMORY, prefix)
+            : Files.createTempDirectory(prefix);
+        try {
+            return run(described, folder);
+        } finally {
+            Utils.delete(folder.toFile());
+        }
     }
 
-    private String run(Case described) {
-        Properties settings = settings(described.config());
+    private static String run(Case described, Path folder) {
+        Properties settings = settings(described.config(), folder);
         CaseTopology.Built built;
         String text;
         TopologyTestDriver driver;
@@ -89,10 +90,10 @@ final class DriverRun implements AutoCloseable {
         }
     }
 
-    private Properties settings(Case.Config config) {
+    private static Properties settings(Case.Config config, Path folder) {
         Properties settings = new Properties();
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
-        settings.put(StreamsConfig.STATE_DIR_CONFIG, directory.toString());
+        settings.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
         settings.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, config.optimization());
         settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, config.guarantee());
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, config.cacheMaxBytes());

@@ -95,7 +95,8 @@ final class Fields {
         Map<String, String> texts = new LinkedHashMap<>();
         JsonNode field = optional(name);
         if (field != null) {
-            new Fields(name, field).node.properties().forEach(each -> texts.put(each.getKey(), text(name, each.getValue())));
+            new Fields(name, field).node.properties()
+                .forEach(each -> texts.put(each.getKey(), text(name, each.getValue())));
         }
         return texts;
     }

@@ -77,7 +77,8 @@ final class Folds {
         return switch (text) {
             case "pair" -> new Joining(Type.STRING, Folds::pair);
             case "sum" -> new Joining(Type.INT64, (one, other) -> sumOfNumbers(one, other));
-            case "record" -> new Joining(Type.RECORD, (one, other) -> new Row(sumOfNumbers(one, other), pair(one, other)));
+            case "record" -> new Joining(
+                Type.RECORD, (one, other) -> new Row(sumOfNumbers(one, other), pair(one, other)));
             case "left" -> {
                 require(text, join != Join.OUTER);
                 yield new Joining(left, (one, other) -> one);
