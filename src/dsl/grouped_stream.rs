@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::forward::Forward;
 use super::options::{Grouped, Materialized};
-use super::plan::{Plan, Seam};
+use super::plan::{Place, Plan, Seam};
 use super::rows::{Kept, Stored};
 use super::stream::{KStream, NullableStream};
 use super::table::KTable;
@@ -18,7 +18,8 @@ use crate::topology::{NodeId, Repartition, RepartitionNames, StoreId};
 pub struct KGroupedStream<K: 'static, V: 'static, P: Plan<K, V>, GK, GV, KS, VS> {
     stream: KStream<K, V, P>,
     grouped: Grouped<GK, GV, KS, VS>,
-    repartition: Rc<Cell<Option<Repartition>>>,
+    /// With the place that it has among the operators of the stream.
+    repartition: Rc<Cell<Option<(Repartition, Place)>>>,
 }
 
 /// For several aggregations of one grouping. Under a name of its own the grouping has one repartition topic, which
@@ -119,12 +120,20 @@ where
     /// The stream after its repartition topic.
     fn through(&mut self, names: RepartitionNames) -> NullableStream<GK, GV, KS, VS> {
         let Grouped { keys, values, name, .. } = &self.grouped;
-        if let Some(repartition) = self.repartition.get().filter(|_| name.is_some()) {
-            self.stream.builder.build_mut().reuse_repartition(repartition);
+        if let Some((repartition, place)) = self.repartition.get().filter(|_| name.is_some()) {
+            let last = {
+                let mut build = self.stream.builder.build_mut();
+                build.reuse_repartition(repartition);
+                // Behind all nodes so far, and before the next one.
+                build.blueprint.len()
+            };
+            self.stream.postpone(place, last);
+            self.repartition.set(Some((repartition, last)));
             return self.stream.reuse(repartition.source, keys, values);
         }
         let (through, repartition) = self.stream.through_non_null(names, keys, values);
-        self.repartition.set(Some(repartition));
+        let place = self.stream.builder.build_mut().blueprint.len();
+        self.repartition.set(Some((repartition, place)));
         through
     }
 

@@ -23,6 +23,9 @@ pub trait Plan<K: 'static, V: 'static>: Sized + 'static {
     /// receivers in the order of the operators that follow, not of where their streams end.
     fn begin(&mut self, place: Place);
 
+    /// Moves the receiver of one place to another one.
+    fn postpone(&mut self, _from: Place, _to: Place) {}
+
     /// A joint where the stream continues in any number of receivers.
     fn fan_out(self) -> Seam<K, V>
     where
@@ -140,6 +143,14 @@ impl<K: 'static, V: 'static> Plan<K, V> for Seam<K, V> {
 
     fn begin(&mut self, place: Place) {
         self.place.get_or_insert(place);
+    }
+
+    fn postpone(&mut self, from: Place, to: Place) {
+        let mut receivers = self.lock();
+        let Some(at) = receivers.iter().position(|(place, _)| *place == from) else { return };
+        let (_, recipe) = receivers.remove(at);
+        let at = receivers.partition_point(|(place, _)| *place <= to);
+        receivers.insert(at, (to, recipe));
     }
 
     fn abandon(self) {}

@@ -8,7 +8,7 @@ use super::builder::StreamsBuilder;
 use super::grouped_stream::KGroupedStream;
 use super::operators::{AsNullable, Filter, FlatMap, FlatMapValues, Function, Map, MapValues, Peek, SelectKey};
 use super::options::{Grouped, Joined, Produced, Repartitioned};
-use super::plan::{Merged, Operator, Plan, Seam, Then};
+use super::plan::{Merged, Operator, Place, Plan, Seam, Then};
 use super::sink::{Foreach, NonNull, Sink};
 use super::source::Source;
 use crate::serde::{Nullable, OptionalSerde, Serde, Serializer};
@@ -82,6 +82,13 @@ impl<K: 'static, V: 'static, P: Plan<K, V>> KStream<K, V, P> {
         let mut plan = self.plan.take().expect("every operator consumes its stream");
         plan.begin(self.builder.build_mut().blueprint.len());
         plan
+    }
+
+    /// Moves what follows at one place to another one.
+    pub(super) fn postpone(&mut self, from: Place, to: Place) {
+        if let Some(plan) = &mut self.plan {
+            plan.postpone(from, to);
+        }
     }
 
     /// Adds one processor node; returns it. The counter is burned even when the user named the operator.
