@@ -94,11 +94,12 @@ impl<K, V, KO, VO, O: Operator<K, V, KO, VO>, D: Push<KO, VO>> Push<K, V> for Li
 
 type Receiver<K, V> = Box<dyn Push<K, V>>;
 type ReceiverRecipe<K, V> = Box<dyn Fn(&mut Wiring<'_>) -> Receiver<K, V> + Send + Sync>;
+/// In order of places.
+type Receivers<K, V> = Vec<(Place, ReceiverRecipe<K, V>)>;
 
 /// A joint where a stream continues in any number of receivers, registered later.
 pub struct Seam<K, V> {
-    /// In order of places.
-    receivers: Arc<Mutex<Vec<(Place, ReceiverRecipe<K, V>)>>>,
+    receivers: Arc<Mutex<Receivers<K, V>>>,
     /// Of the operator that follows this handle, once there is one.
     place: Option<Place>,
 }
@@ -119,7 +120,7 @@ impl<K: 'static, V: 'static> Seam<K, V> {
         Self { place: self.place, ..self.clone() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Place, ReceiverRecipe<K, V>)>> {
+    fn lock(&self) -> MutexGuard<'_, Receivers<K, V>> {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -76,6 +76,8 @@ pub struct Cx {
     pub(crate) undecodable: BTreeMap<(usize, DropReason, &'static str), u64>,
     pub(crate) headers: Headers,
     pub(crate) header_scopes: HeaderScopes,
+    /// Whether the chain has a processor.
+    pub(crate) may_change_headers: bool,
     /// How far the records of the batch in hand were behind stream time.
     pub(crate) lateness: Spread,
     /// How old they were, by the wall clock of the batch.
@@ -100,6 +102,7 @@ impl Cx {
             undecodable: BTreeMap::new(),
             headers: Headers::new(),
             header_scopes: HeaderScopes::default(),
+            may_change_headers: false,
             lateness: Spread::default(),
             latency: Spread::default(),
         }

@@ -239,6 +239,7 @@ impl<'a> Wiring<'a> {
 
     /// Makes the processor of a node reachable for punctuations.
     pub fn register(&mut self, node: NodeId, processor: Rc<RefCell<dyn Punctuate>>) {
+        self.cx.may_change_headers = true;
         self.processors.push((node, processor));
     }
 

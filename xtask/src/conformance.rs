@@ -102,14 +102,11 @@ impl Copy {
     /// The copy below `target`; made when it is not there yet.
     fn new(root: PathBuf, target: &Path) -> Result<Self, Stop> {
         let copy = Self { root, source: target.join("planted/source"), target: target.join("planted/target") };
-        if !copy.target.join("debug").exists() {
-            link_dependencies(&target.join("debug"), &copy.target.join("debug"))?;
-        }
-        let services = copy.target.join("services");
-        if !services.exists() {
-            std::os::unix::fs::symlink(target.join("services"), services)
-                .map_err(|error| failed("linking the services", &error))?;
-        }
+        // What is built may have changed since the last time.
+        remove(&copy.target).map_err(|error| failed("removing the last copy", &error))?;
+        link_dependencies(&target.join("debug"), &copy.target.join("debug"))?;
+        std::os::unix::fs::symlink(target.join("services"), copy.target.join("services"))
+            .map_err(|error| failed("linking the services", &error))?;
         Ok(copy)
     }
 
@@ -173,8 +170,13 @@ fn link_dependencies(from: &Path, to: &Path) -> Result<(), Stop> {
         let is_library =
             path.extension().is_some_and(|extension| ["rlib", "rmeta", "so"].iter().any(|kind| extension == *kind));
         if !is_library {
-            fs::remove_file(&path).map_err(|error| failed("removing a link", &error))?;
+            remove(&path).map_err(|error| failed("removing a link", &error))?;
         }
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

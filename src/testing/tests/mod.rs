@@ -8,6 +8,7 @@ mod branches;
 mod fixture;
 mod grouped_tables;
 mod model;
+mod one_task;
 mod processors;
 mod punctuations;
 mod record_cache;

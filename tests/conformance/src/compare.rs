@@ -148,8 +148,9 @@ fn list<T: PartialEq>(what: &str, original: &[T], ours: &[T], show: impl Fn(&T) 
     let index = (0..original.len().max(ours.len())).find(|index| original.get(*index) != ours.get(*index))?;
     let at = |list: &[T]| list.get(index).map_or_else(|| format!("nothing: {} in all", list.len()), &show);
     let mut before = String::new();
-    for same in index.saturating_sub(LINES_BEFORE)..index {
-        let _ = writeln!(before, "  equal {same}: {}", show(&original[same]));
+    let first = index.saturating_sub(LINES_BEFORE);
+    for (at, same) in original[first..index].iter().enumerate() {
+        let _ = writeln!(before, "  equal {}: {}", first + at, show(same));
     }
     Some((format!("{what} {index}"), at(original), at(ours), before))
 }

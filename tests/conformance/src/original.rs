@@ -83,24 +83,10 @@ impl Drop for Process {
 }
 
 impl Original {
-    /// Compiles the program against the jars that the tests run with.
+    /// Compiles the program.
     pub fn prepare() -> Result<Self, Error> {
-        let services = services::find()
-            .ok_or_else(|| Error::Missing("Kafka's jars are missing: run `cargo xtask test` once".to_owned()))?;
         let directory = TempDir::new().map_err(io_error("making a folder for classes"))?;
-        let jars = services.join("kafka/*");
-        let mut compiler = Command::new(services::jdk_tool("javac"));
-        compiler.arg("-Xlint:all").arg("-d").arg(directory.path()).arg("-cp").arg(&jars).args(sources()?);
-        let output = compiler.output().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Missing("no Java compiler: set JAVA_HOME or install a JDK".to_owned()),
-            _ => Error::Io { doing: "compiling the Java sources", error },
-        })?;
-        if !output.status.success() {
-            return Err(Error::Compiler(String::from_utf8_lossy(&output.stderr).into_owned()));
-        }
-        let mut classes = directory.path().as_os_str().to_owned();
-        classes.push(":");
-        classes.push(jars);
+        let classes = compile(directory.path())?;
         Ok(Self { directory, classes, process: None })
     }
 
@@ -142,6 +128,26 @@ impl Original {
     fn log(&self) -> PathBuf {
         self.directory.path().join("stderr.log")
     }
+}
+
+/// Compiles the Java sources into `directory`, against the jars that the tests run with; returns the class path of both.
+pub fn compile(directory: &Path) -> Result<OsString, Error> {
+    let services = services::find()
+        .ok_or_else(|| Error::Missing("Kafka's jars are missing: run `cargo xtask test` once".to_owned()))?;
+    let jars = services.join("kafka/*");
+    let mut compiler = Command::new(services::jdk_tool("javac"));
+    compiler.arg("-Xlint:all").arg("-d").arg(directory).arg("-cp").arg(&jars).args(sources()?);
+    let output = compiler.output().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Missing("no Java compiler: set JAVA_HOME or install a JDK".to_owned()),
+        _ => Error::Io { doing: "compiling the Java sources", error },
+    })?;
+    if !output.status.success() {
+        return Err(Error::Compiler(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    let mut classes = directory.as_os_str().to_owned();
+    classes.push(":");
+    classes.push(jars);
+    Ok(classes)
 }
 
 fn sources() -> Result<Vec<PathBuf>, Error> {

@@ -24,7 +24,7 @@ pub const NODES: std::ops::RangeInclusive<usize> = 2..=12;
 pub fn case(seed: u64, index: u64) -> Case {
     let mut draw = Draw::new(seed, index);
     let config = config(&mut draw);
-    let sketch = topology(&mut draw);
+    let sketch = topology(&mut draw, config.cache_max_bytes > 0);
     let inputs = inputs::inputs(&mut draw, &sketch);
     Case {
         name: format!("random-{seed}-{index}"),
@@ -42,11 +42,11 @@ fn config(draw: &mut Draw) -> Config {
     Config { cache_max_bytes: *draw.pick(&[0, 0, 20_000, 10 << 20, 10 << 20]), ..Config::default() }
 }
 
-fn topology(draw: &mut Draw) -> Sketch {
+fn topology(draw: &mut Draw, cached: bool) -> Sketch {
     // Rather more than fewer: what is behind something is seen only then.
     let more = NODES.end() - NODES.start() + 1;
-    let wanted = NODES.start() + draw.below(more).max(draw.below(more));
-    let mut sketch = Sketch::new(*draw.pick(&[1, 1, 2, 3]));
+    let wanted = NODES.start() + draw.below(more).max(draw.below(more)).max(draw.below(more));
+    let mut sketch = Sketch::new(*draw.pick(&[1, 1, 2, 3]), cached);
     add_source(draw, &mut sketch);
     // Few attempts fail; the bound is for topologies that nothing fits any more.
     for _ in 0..20 * NODES.end() {
@@ -91,7 +91,7 @@ fn grow(draw: &mut Draw, sketch: &mut Sketch) -> bool {
         // They need two that fit, which fails often.
         "join" | "left_join" if kind == Kind::Stream => 9,
         "join" | "left_join" | "outer_join" | "merge" => 5,
-        "process" | "process_values" => 5,
+        "process" | "process_values" | "split" => 5,
         _ => 3,
     });
     let operator = operators[draw.weighted(&weights.collect::<Vec<_>>())];

@@ -33,6 +33,8 @@ pub(super) struct Sketch {
     pub(super) nodes: Vec<Node>,
     pub(super) handles: Vec<Handle>,
     pub(super) partitions: i32,
+    /// Whether there is a record cache.
+    cached: bool,
     shapes: Shapes,
     /// Lists of topics of the streams so far.
     streams: Vec<Vec<String>>,
@@ -43,9 +45,9 @@ pub(super) struct Sketch {
 }
 
 impl Sketch {
-    /// An empty one, for topics with so many partitions.
-    pub(super) fn new(partitions: i32) -> Self {
-        Self { partitions, ..Self::default() }
+    /// An empty one, for topics with so many partitions, with or without a record cache.
+    pub(super) fn new(partitions: i32, cached: bool) -> Self {
+        Self { partitions, cached, ..Self::default() }
     }
 
     /// Adds a stream or a table of a topic; a table's key has the type `key` where that is wanted.
@@ -145,7 +147,14 @@ impl Sketch {
             _ => {}
         }
         self.set_options(draw, operator.on, operator.op, &mut fields);
-        load <= LOAD_MAX && self.add(&fields, load)
+        load <= LOAD_MAX && !self.reaches_into_cache(&fields) && self.add(&fields, load)
+    }
+
+    /// Whether a header would be added to a record that a cache may hold: `process` forwards the record that it got, and
+    /// Kafka Streams' cache keeps no copy of the headers (`README.md`, exceptions).
+    fn reaches_into_cache(&self, fields: &Fields) -> bool {
+        let adds = fields.text("processor").is_some_and(|name| name.starts_with("header:"));
+        self.cached && adds && fields.text("op") == Some("process")
     }
 
     /// Whether Kafka Streams would refuse one more aggregation of a grouping: the repartition topic that the aggregations
