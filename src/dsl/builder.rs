@@ -108,6 +108,13 @@ impl Build {
         self.check(made)
     }
 
+    /// Writes two nodes when the parents of both are written.
+    pub(super) fn write_together(&mut self, one: NodeId, other: NodeId) {
+        if self.error.is_none() {
+            self.blueprint.write_together(one, other);
+        }
+    }
+
     /// Asks for equal partition counts of the topics of these sources.
     pub(super) fn copartition(&mut self, sources: &[NodeId]) {
         if self.error.is_none() {

@@ -205,6 +205,7 @@ impl<K: Clone + 'static, V: Clone + 'static> KTable<K, V> {
         let right = other.rows.stores(&mut build);
         let this = build.processor(&this_name, &[self.node]);
         let that = build.processor(&that_name, &[other.node]);
+        build.write_together(this, that);
         let merge = build.processor(&merge_name, &[this, that]);
         let store = keep
             .zip(store_name)

@@ -69,6 +69,8 @@ pub(super) struct RecordedNode {
     pub(super) name: String,
     pub(super) kind: RecordedKind,
     pub(super) parents: Vec<NodeId>,
+    /// Further nodes that must be written before it.
+    pub(super) after: Vec<NodeId>,
     /// In the order of connection, which shows in `describe()` when names share a hash bucket in Java.
     pub(super) stores: Vec<StoreId>,
     /// Kafka's build priority: smaller is written first.
@@ -217,6 +219,14 @@ impl Blueprint {
         Ok(Repartition { filter, sink, source })
     }
 
+    /// Writes neither of two nodes before the parents of both: they are one node of Kafka's graph (`KTableKTableJoinNode`).
+    pub fn write_together(&mut self, one: NodeId, other: NodeId) {
+        let parents = [one, other].map(|node| self.nodes[node.0].parents.clone());
+        let [of_one, of_other] = parents;
+        self.nodes[one.0].after = of_other;
+        self.nodes[other.0].after = of_one;
+    }
+
     /// Notes that a named grouping is aggregated once more over the same repartition.
     ///
     /// Kafka gives the repartition a new, later build priority then, which can change sub-topology numbers.
@@ -247,7 +257,14 @@ impl Blueprint {
         let priority = self.priorities;
         self.priorities += 1;
         self.node_by_name.insert(name.to_owned(), id);
-        self.nodes.push(RecordedNode { name: name.to_owned(), kind, parents, stores: Vec::new(), priority });
+        self.nodes.push(RecordedNode {
+            name: name.to_owned(),
+            kind,
+            parents,
+            after: Vec::new(),
+            stores: Vec::new(),
+            priority,
+        });
         id
     }
 

@@ -216,7 +216,7 @@ fn build_order(nodes: &[RecordedNode]) -> Vec<NodeId> {
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     let mut writers: BTreeMap<&Topic, Vec<usize>> = BTreeMap::new();
     for (index, node) in nodes.iter().enumerate() {
-        let mut inputs: Vec<usize> = node.parents.iter().map(|parent| parent.0).collect();
+        let mut inputs: Vec<usize> = node.parents.iter().chain(&node.after).map(|before| before.0).collect();
         match &node.kind {
             RecordedKind::Source(topics) => inputs.extend(topics.iter().filter_map(|t| writers.get(t)).flatten()),
             RecordedKind::Processor => {}
