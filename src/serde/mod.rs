@@ -1,11 +1,13 @@
 //! Serdes: types to bytes of a topic and back.
 
+mod arc;
 pub(crate) mod avro;
 mod json;
 mod optional;
 mod primitive;
 mod view;
 
+pub use arc::ArcSerde;
 pub use avro::{AvroSerde, EncodedList, EncodedListSerde, RegistryOptions, SchemaRegistry};
 pub use json::JsonSerde;
 pub use optional::OptionalSerde;

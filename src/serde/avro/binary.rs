@@ -77,12 +77,13 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn skip_varint(&mut self) -> Result<(), Unread> {
         match self.rest {
-            [byte, rest @ ..] if *byte < 0x80 => {
-                self.rest = rest;
-                Ok(())
-            }
-            _ => self.long_varint().map(|_| ()),
+            [byte, rest @ ..] if *byte < 0x80 => self.rest = rest,
+            bytes => match bytes.first_chunk().map(|chunk| varint_length(u64::from_le_bytes(*chunk))) {
+                Some(length @ 1..=8) => self.rest = &bytes[length..],
+                _ => return self.long_varint().map(|_| ()),
+            },
         }
+        Ok(())
     }
 
     /// A length or an index: not negative.
@@ -128,6 +129,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Length of the variable-length integer at the front of 8 little-endian bytes: the first byte below 0x80 ends it. 9
+/// when none of them does.
+#[inline]
+fn varint_length(bytes: u64) -> usize {
+    let ends = !bytes & 0x8080_8080_8080_8080;
+    ends.trailing_zeros() as usize / 8 + 1
+}
+
 #[inline]
 fn unzigzag(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
@@ -152,7 +161,10 @@ fn put_long_varint(mut rest: u64, out: &mut Vec<u8>) {
         length += 1;
     }
     bytes[length] = rest as u8;
-    out.extend_from_slice(&bytes[..=length]);
+    // All ten, because a copy of a fixed size needs no call; then what is not wanted goes.
+    let end = out.len() + length + 1;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 /// Appends bytes behind their length.
@@ -183,15 +195,20 @@ mod tests {
             assert_eq!(bytes, expected);
             let mut reader = Reader::new(&bytes);
             assert_eq!((reader.varint(), reader.rest().len()), (Ok(number), 0));
-            let mut reader = Reader::new(&bytes);
-            assert_eq!((reader.skip_varint(), reader.rest().len()), (Ok(()), 0));
+            for behind in [&[][..], &[0xff; 20], &[0; 20]] {
+                let bytes = [&bytes, behind].concat();
+                let mut reader = Reader::new(&bytes);
+                assert_eq!((reader.skip_varint(), reader.rest()), (Ok(()), behind));
+            }
             for length in 0..bytes.len() {
                 assert_eq!(Reader::new(&bytes[..length]).varint(), Err(Unread::Short));
+                assert_eq!(Reader::new(&bytes[..length]).skip_varint(), Err(Unread::Short));
             }
         }
         assert_eq!(Reader::new(&[0x80; 11]).varint(), Err(Unread::LongNumber));
         let beyond = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02];
         assert_eq!(Reader::new(&beyond).varint(), Err(Unread::LongNumber));
+        assert_eq!(Reader::new(&beyond).skip_varint(), Err(Unread::LongNumber));
     }
 
     #[test]

@@ -122,13 +122,29 @@ impl Codec {
                 Some(some) => self.skip_within(some, reader, deeper(depth)?),
                 None => Ok(()),
             },
-            Node::Record(number) => {
-                let depth = deeper(depth)?;
-                self.records[*number].fields.iter().try_for_each(|field| self.skip_within(&field.node, reader, depth))
-            }
+            Node::Record(number) => self.skip_record(&self.records[*number], reader, deeper(depth)?),
             Node::Array(item) => self.skip_blocks(item, false, reader, deeper(depth)?),
             Node::Map(value) => self.skip_blocks(value, true, reader, deeper(depth)?),
         }
+    }
+
+    /// The common fields without a call for each, on a reader of its own that can stay in registers.
+    fn skip_record(&self, record: &Record, reader: &mut Reader<'_>, depth: usize) -> Result<(), Unfit> {
+        let mut front = reader.clone();
+        for field in &record.fields {
+            match &field.node {
+                Node::Int | Node::Long | Node::Enum(_) => front.skip_varint()?,
+                Node::Bytes | Node::String => drop(front.delimited()?),
+                Node::Option(optional) => match (optional.branch(&mut front)?, &optional.some) {
+                    (None, _) => {}
+                    (Some(_), Node::Int | Node::Long | Node::Enum(_)) => front.skip_varint()?,
+                    (Some(some), _) => self.skip_within(some, &mut front, deeper(depth)?)?,
+                },
+                other => self.skip_within(other, &mut front, depth)?,
+            }
+        }
+        *reader = front;
+        Ok(())
     }
 
     fn skip_blocks(&self, item: &Node, keyed: bool, reader: &mut Reader<'_>, depth: usize) -> Result<(), Unfit> {

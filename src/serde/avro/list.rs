@@ -69,7 +69,9 @@ impl Layout {
                 return if whole { Ok((items, ends)) } else { Err(stop(&reader, "bytes left over")) };
             }
             let (block, before) = (reader.rest(), items.len());
-            ends.reserve(count);
+            // With room for one item more.
+            items.reserve(block.len() + block.len() / count);
+            ends.reserve(count + 1);
             for _ in 0..count {
                 let skipped = self.item.skip(&self.item.root, &mut reader);
                 skipped.map_err(|_| stop(&reader, "bytes that do not decode"))?;

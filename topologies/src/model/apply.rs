@@ -3,6 +3,8 @@
 //! An event that is not applied leaves the status exactly as it was and says why; a repeat says nothing. Never fails
 //! and never panics: bad input is an anomaly.
 
+use std::sync::Arc;
+
 use super::anomaly::explain;
 use super::{
     Anomaly, AnomalyReason, Millis, OrderDetails, OrderEvent, OrderState, OrderStatus, PaymentDetails, PaymentEvent,
@@ -21,8 +23,8 @@ pub enum Input {
 /// A status change on its way through the topology; never stored or sent as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The record of `order.status`.
-    pub status: StatusChange,
+    /// The record of `order.status`; three flows have it in common.
+    pub status: Arc<StatusChange>,
     /// The customer's number, when this change placed the order.
     pub phone: Option<Phone>,
 }
@@ -220,7 +222,7 @@ fn changed(
 ) -> Outcome {
     status.note_transition(subject, occurred_at);
     let change = StatusChange::of(&status, subject, occurred_at, correlation_id);
-    Outcome { status: Some(status), effect: Some(Effect::Changed(Change { status: change, phone })) }
+    Outcome { status: Some(status), effect: Some(Effect::Changed(Change { status: Arc::new(change), phone })) }
 }
 
 fn refusal(

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -44,7 +45,7 @@ fn produced(records: &[Record]) -> Expected {
                     let page = pages.entry(customer).or_insert_with(|| serde.empty());
                     upsert(page, &summary).unwrap();
                 }
-                all.changes.entry(key.clone()).or_default().push(change.status);
+                all.changes.entry(key.clone()).or_default().push(Arc::unwrap_or_clone(change.status));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The same case on a real broker, by Kafka Streams and by us, each with topics and an application id of its own.
 //!
 //! What is decided (which cases can be compared, what must be equal, where records and names go) is pure:
-//! [`order`], [`trace`], [`places`], [`world`]. The rest does.
+//! [`order`], [`trace`], `places`, `world`. The rest does.
 
 mod cluster;
 pub mod order;

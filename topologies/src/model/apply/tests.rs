@@ -98,7 +98,7 @@ fn placing_an_order_makes_its_status_and_tells_the_change_with_the_number_beside
         correlation_id: "x-1".to_owned(),
     };
     let phone = Some(Phone::new("+12025550142"));
-    assert_eq!(outcome.effect, Some(Effect::Changed(Change { status: change, phone })));
+    assert_eq!(outcome.effect, Some(Effect::Changed(Change { status: change.into(), phone })));
 }
 
 #[test]
