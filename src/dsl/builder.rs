@@ -285,10 +285,11 @@ fn recipes_of(entries: Vec<(Place, EntryRecipe)>) -> Vec<EntryRecipe> {
     entries.into_iter().map(|(_, recipe)| recipe).collect()
 }
 
-fn short_type<T>() -> &'static str {
+/// The type's name without the paths of modules, such as `EncodedList<OrderSummary>`.
+fn short_type<T>() -> String {
     let full = std::any::type_name::<T>();
-    let outer = full.split('<').next().unwrap_or(full);
-    outer.rsplit("::").next().unwrap_or(outer)
+    let parts = full.split_inclusive(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':'));
+    parts.map(|part| part.rsplit("::").next().unwrap_or(part)).collect()
 }
 
 /// The blueprint's side of a materialization.
@@ -320,4 +321,18 @@ impl<K, V, KS, VS> StoreHandle<K, V, KS, VS> {
     pub fn id(&self) -> StoreId {
         self.id
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_without_their_paths() {
+        assert_eq!(short_type::<Headers>(), "Headers");
+        assert_eq!(short_type::<String>(), "String");
+        assert_eq!(short_type::<Vec<Option<(i64, String)>>>(), "Vec<Option<(i64, String)>>");
+    }
+
+    struct Headers;
 }

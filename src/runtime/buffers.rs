@@ -4,7 +4,7 @@ use crate::wire::Prefetch;
 
 /// Most of one partition that is worth keeping, however much memory there is.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
-const PREFETCH: Prefetch = Prefetch { bytes: 8 << 20, records: 20_000, fetch_bytes: 1 << 20 };
+const PREFETCH: Prefetch = Prefetch { bytes: 8 << 20, records: 10_000, fetch_bytes: 1 << 20 };
 /// Least with which a partition moves on.
 const BYTES_MIN: usize = 16 << 10;
 /// Bytes that the client keeps for a waiting record besides the record's own (librdkafka's `rd_kafka_op_t`).

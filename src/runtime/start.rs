@@ -354,8 +354,8 @@ pub fn describe_for_readers(recipes: &Recipes) -> query::Topology {
             subtopology: sub_topology.id,
             store_index,
             partitions: 0,
-            key_type: view.key_type.to_owned(),
-            value_type: view.value_type.to_owned(),
+            key_type: view.key_type.clone(),
+            value_type: view.value_type.clone(),
             codec: Arc::clone(&view.codec),
         };
         Some((view.name.clone(), Arc::new(spec)))

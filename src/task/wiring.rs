@@ -47,9 +47,9 @@ pub struct ViewRecipe {
     /// Which store.
     pub store: StoreId,
     /// Key type, for people.
-    pub key_type: &'static str,
+    pub key_type: String,
     /// Value type, for people.
-    pub value_type: &'static str,
+    pub value_type: String,
     /// Keys and values as text and JSON.
     pub codec: Arc<dyn ViewCodec>,
 }

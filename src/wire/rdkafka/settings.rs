@@ -120,7 +120,7 @@ const CONSUMER: &[Rule] = &[
     required("enable.partition.eof", "true", "the end of a partition drives restore and the choice of records"),
     within("fetch.wait.max.ms", "20", 10, 50, "a newly assigned partition waits for the fetch in flight"),
     within("fetch.queue.backoff.ms", "1", 1, 10, "a partition that was full stops for this long after it was read"),
-    default("queued.min.messages", "20000"),
+    default("queued.min.messages", "10000"),
     default("queued.max.messages.kbytes", "8192"),
 ];
 
