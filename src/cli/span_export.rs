@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn spans_that_the_collector_does_not_take_are_counted_and_make_room() {
         let scene = Scene::start();
-        for _ in 0..2 * WAITING_MAX / BATCH_MAX + 2 {
+        // A batch may be as small as one span: how many there are is a matter of timing.
+        for _ in 0..2 * WAITING_MAX {
             scene.answers.send(false).unwrap();
         }
         scene.send(WAITING_MAX);

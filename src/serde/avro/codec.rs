@@ -54,7 +54,7 @@ pub(super) struct Optional {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) fields: Box<[Field]>,
-    /// Address of the last list of names that was found to be in order.
+    /// Place of the last list of names that was found to be in order.
     in_order: AtomicUsize,
 }
 
@@ -183,16 +183,17 @@ impl Optional {
 impl Record {
     /// Whether `names` are fields of this record, in their order.
     ///
-    /// A list that lives as long as the process never changes, so its address stands for its content.
+    /// A list that lives as long as the process never changes, so its place stands for its content: address plus length,
+    /// which two lists share only if one begins within the other.
     pub(super) fn has_in_order(&self, names: &'static [&'static str]) -> bool {
-        let address = names.as_ptr().addr() ^ names.len();
-        if self.in_order.load(Ordering::Relaxed) == address {
+        let place = names.as_ptr().addr() + names.len();
+        if self.in_order.load(Ordering::Relaxed) == place {
             return true;
         }
         let mut fields = self.fields.iter();
         let found = names.iter().all(|name| fields.any(|field| *field.name == **name));
         if found {
-            self.in_order.store(address, Ordering::Relaxed);
+            self.in_order.store(place, Ordering::Relaxed);
         }
         found
     }
