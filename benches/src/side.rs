@@ -11,11 +11,11 @@ use std::time::Duration;
 use clap::Args;
 use thalweg::cli::{self, Instance, KEYS, Settings};
 use thalweg::dsl::StreamsBuilder;
-use thalweg::query::{Membership, Published, Role};
+use thalweg::query::Published;
 use thalweg::task::Recipes;
-use thalweg::types::TopicPartition;
-use thalweg::wire::{Consumer, Kafka, KafkaClients};
+use thalweg::wire::{Kafka, KafkaClients};
 use thalweg_state::layout::split_timestamped;
+use thalweg_tests::readers::{all_run, are_settled};
 use thalweg_tests::wait::wait_for;
 
 use crate::describe::{Topics, describe};
@@ -149,7 +149,7 @@ fn wait_for_signal(instance: &Instance) -> std::io::Result<()> {
                     if instance.is_finished() {
                         return Ok(());
                     }
-                    if !announced && runs(instance.published()) {
+                    if !announced && all_run(instance.published()) {
                         announced = true;
                         say(Said::Running);
                     }
@@ -159,20 +159,13 @@ fn wait_for_signal(instance: &Instance) -> std::io::Result<()> {
     })
 }
 
-/// Whether this instance, the only one, runs all tasks.
-fn runs(published: &Published) -> bool {
-    let (routing, catalog) = (published.routing.load(), published.catalog.load());
-    let is_active = |task| catalog.tasks.get(task).is_some_and(|task| task.role == Role::Active);
-    published.health.load().membership == Membership::Stable
-        && !routing.active.is_empty()
-        && routing.active.keys().all(is_active)
-}
-
 /// The digest of all rows of the stores, once readers see the last commit.
 fn stores(published: &Published, kafka: &KafkaClients) -> Result<Digest, Failure> {
     let mut consumer = kafka.consumer("bench-ends")?;
-    wait_for(DEADLINE, "the last commit to be readable", || is_settled(published, consumer.as_mut()).then_some(()))
-        .map_err(|late| Failure::unable("reading the stores", late))?;
+    wait_for(DEADLINE, "the last commit to be readable", || {
+        are_settled(published, consumer.as_mut(), DEADLINE).then_some(())
+    })
+    .map_err(|late| Failure::unable("reading the stores", late))?;
     consumer.close(DEADLINE);
     let mut digest = Digest::default();
     let catalog = published.catalog.load();
@@ -190,21 +183,6 @@ fn stores(published: &Published, kafka: &KafkaClients) -> Result<Digest, Failure
         }
     }
     Ok(digest)
-}
-
-/// Whether every reader's position is at the end of its inputs; changelogs follow the inputs.
-fn is_settled(published: &Published, consumer: &mut dyn Consumer) -> bool {
-    let catalog = published.catalog.load();
-    catalog.tasks.values().filter_map(|task| task.reader.as_ref()).all(|reader| {
-        let Ok(snapshot) = reader.snapshot() else { return false };
-        let inputs = snapshot.position().iter().filter(|(partition, _)| !partition.contains("-changelog-"));
-        inputs.into_iter().all(|(partition, position)| {
-            let end = partition.rsplit_once('-').and_then(|(topic, number)| {
-                consumer.offsets(&TopicPartition::new(topic, number.parse().ok()?), DEADLINE).ok()
-            });
-            end.is_some_and(|offsets| offsets.end == position)
-        })
-    })
 }
 
 /// Nobody reads any more: the run ends by a signal all the same.

@@ -15,6 +15,7 @@ pub mod kafka;
 pub mod names;
 pub mod orders;
 pub mod poison;
+pub mod readers;
 pub mod records;
 pub mod registry;
 pub mod services;

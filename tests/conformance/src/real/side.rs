@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thalweg::cli::{self, Instance};
-use thalweg::query::{Membership, Published, Role};
-use thalweg::types::TopicPartition;
+use thalweg::query::Published;
 use thalweg::wire::{Consumer, Kafka as _, KafkaClients};
 use thalweg_state::layout::split_timestamped;
+use thalweg_tests::readers::{all_run, are_settled};
 use thalweg_tests::wait::wait_for;
 
 use super::{Dump, Error};
@@ -128,7 +128,7 @@ impl Application {
         let asker = kafka.consumer("conformance-ends").map_err(|error| Error::unable("connecting", error))?;
         let instance = Instance::start(&settings, Arc::new(kafka), recipes);
         let instance = instance.map_err(|error| Error::unable("starting", error))?;
-        let running = || (instance.is_finished() || runs(instance.published())).then_some(());
+        let running = || (instance.is_finished() || all_run(instance.published())).then_some(());
         let waited = wait_for(DEADLINE, "all tasks to run", running);
         let application = Self { instance, asker, dump: case.dump };
         match waited {
@@ -148,18 +148,9 @@ impl Application {
     }
 }
 
-/// Whether this instance, the only one, runs all tasks.
-fn runs(published: &Published) -> bool {
-    let (routing, catalog) = (published.routing.load(), published.catalog.load());
-    let is_active = |task| catalog.tasks.get(task).is_some_and(|task| task.role == Role::Active);
-    published.health.load().membership == Membership::Stable
-        && !routing.active.is_empty()
-        && routing.active.keys().all(is_active)
-}
-
 /// The rows of the stores over all tasks, once readers see the last commit.
 fn dump(published: &Published, asker: &mut dyn Consumer, stores: &[String]) -> Result<Dump, Error> {
-    let settled = || is_settled(published, asker).then_some(());
+    let settled = || are_settled(published, asker, DEADLINE).then_some(());
     wait_for(DEADLINE, "the last commit to be readable", settled)
         .map_err(|late| Error::unable("reading the stores", late))?;
     let mut rows: BTreeMap<&str, BTreeMap<Vec<u8>, Row>> =
@@ -191,21 +182,6 @@ fn dump(published: &Published, asker: &mut dyn Consumer, stores: &[String]) -> R
         }
     }
     Ok(rows.into_iter().map(|(name, rows)| (name.to_owned(), rows.into_values().collect())).collect())
-}
-
-/// Whether every reader's position is at the end of its inputs; changelogs follow the inputs.
-fn is_settled(published: &Published, asker: &mut dyn Consumer) -> bool {
-    let catalog = published.catalog.load();
-    catalog.tasks.values().filter_map(|task| task.reader.as_ref()).all(|reader| {
-        let Ok(snapshot) = reader.snapshot() else { return false };
-        let inputs = snapshot.position().iter().filter(|(partition, _)| !partition.contains("-changelog-"));
-        inputs.into_iter().all(|(partition, position)| {
-            let end = partition.rsplit_once('-').and_then(|(topic, number)| {
-                asker.offsets(&TopicPartition::new(topic, number.parse().ok()?), DEADLINE).ok()
-            });
-            end.is_some_and(|offsets| offsets.end == position)
-        })
-    })
 }
 
 #[cfg(test)]
