@@ -90,8 +90,9 @@ impl Scene {
         assert_same(ORDER_STATUS, &changes, &self.expected.changes);
         let all = self.derived::<SmsRequest>(NOTIFICATION_SMS, &serdes.sms_request);
         let messages = first_of_each(all, |sms| sms.notification_id.clone());
-        let ids =
-            messages.into_iter().map(|(key, all)| (key, all.into_iter().map(|sms| sms.notification_id).collect()));
+        let ids = messages
+            .into_iter()
+            .map(|(key, all)| (key, all.into_iter().map(|sms| sms.notification_id.into()).collect()));
         assert_same(NOTIFICATION_SMS, &ids.collect(), &self.expected.notifications);
         let all = self.derived::<Anomaly>(ORDER_ANOMALIES, &serdes.anomaly);
         let anomalies = first_of_each(all, |anomaly| (anomaly.subject, anomaly.event.clone(), anomaly.occurred_at));

@@ -115,18 +115,18 @@ impl Application {
 pub fn order_event(order_id: &str, kind: OrderState, occurred_at: Millis) -> OrderEvent {
     OrderEvent {
         kind,
-        order_id: order_id.to_owned(),
-        customer_id: "c-1".to_owned(),
-        store_id: "s-1".to_owned(),
+        order_id: order_id.into(),
+        customer_id: "c-1".into(),
+        store_id: "s-1".into(),
         items: vec![
-            Item { product_id: "latte".to_owned(), quantity: 2, unit_amount_minor: 450 },
-            Item { product_id: "scone".to_owned(), quantity: 1, unit_amount_minor: 350 },
+            Item { product_id: "latte".into(), quantity: 2, unit_amount_minor: 450 },
+            Item { product_id: "scone".into(), quantity: 1, unit_amount_minor: 350 },
         ],
         amount_minor: 1250,
-        currency: "USD".to_owned(),
+        currency: "USD".into(),
         phone: Some(Phone::new(PHONE)),
         occurred_at,
-        correlation_id: "x-1".to_owned(),
+        correlation_id: "x-1".into(),
     }
 }
 
@@ -134,14 +134,14 @@ pub fn order_event(order_id: &str, kind: OrderState, occurred_at: Millis) -> Ord
 pub fn payment_event(order_id: &str, kind: PaymentState, occurred_at: Millis) -> PaymentEvent {
     PaymentEvent {
         kind,
-        order_id: order_id.to_owned(),
-        payment_id: "p-1".to_owned(),
+        order_id: order_id.into(),
+        payment_id: "p-1".into(),
         method: PaymentMethod::Card,
-        provider: "acme".to_owned(),
+        provider: "acme".into(),
         amount_minor: 1250,
-        currency: "USD".to_owned(),
-        failure_code: (kind == PaymentState::ApprovalFailed).then(|| "DECLINED".to_owned()),
+        currency: "USD".into(),
+        failure_code: (kind == PaymentState::ApprovalFailed).then(|| "DECLINED".into()),
         occurred_at,
-        correlation_id: "x-2".to_owned(),
+        correlation_id: "x-2".into(),
     }
 }

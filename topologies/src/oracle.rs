@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     CustomerOrders, Input, Item, OrderDetails, OrderEvent, OrderState, OrderStatus, OrderSummary, PaymentDetails,
-    PaymentEvent, PaymentState, StatusChange, Subject, Transition,
+    PaymentEvent, PaymentState, StatusChange, Subject, Text, Transition,
 };
 
 const LEGAL_ORDER: &str = "-PLACED PLACED-ACCEPTED PLACED-REJECTED PLACED-CANCELLED ACCEPTED-COOKING \
@@ -29,7 +29,7 @@ struct Applied {
     payment: Option<PaymentDetails>,
     subject: Subject,
     occurred_at: i64,
-    correlation_id: String,
+    correlation_id: Text,
 }
 
 impl Applied {
@@ -226,7 +226,7 @@ fn paid(event: &PaymentEvent) -> PaymentDetails {
 
 fn change(key: &str, revision: i64, step: &Applied) -> StatusChange {
     StatusChange {
-        order_id: key.to_owned(),
+        order_id: key.into(),
         revision,
         subject: step.subject,
         order: step.order.clone(),
@@ -239,7 +239,7 @@ fn change(key: &str, revision: i64, step: &Applied) -> StatusChange {
 fn status(key: &str, applied: &[Applied]) -> OrderStatus {
     let last = applied.last();
     OrderStatus {
-        order_id: key.to_owned(),
+        order_id: key.into(),
         order: last.and_then(|step| step.order.clone()),
         payment: last.and_then(|step| step.payment.clone()),
         transitions: visible(applied)
@@ -260,7 +260,7 @@ fn page_entry(key: &str, applied: &[Applied]) -> Option<(String, OrderSummary)> 
     let last = applied.last()?;
     let order = last.order.as_ref()?;
     let summary = OrderSummary {
-        order_id: key.to_owned(),
+        order_id: key.into(),
         store_id: order.store_id.clone(),
         state: order.state,
         payment_state: last.payment.as_ref().map(|payment| payment.state),
@@ -270,7 +270,7 @@ fn page_entry(key: &str, applied: &[Applied]) -> Option<(String, OrderSummary)> 
         placed_at: order.placed_at,
         revision: applied.len() as i64,
     };
-    Some((order.customer_id.clone(), summary))
+    Some((order.customer_id.to_string(), summary))
 }
 
 /// Ids of the messages: nothing without a phone number, nothing before the order is placed.

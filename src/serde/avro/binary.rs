@@ -115,17 +115,20 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// How many items the next block of an array or map has; 0 ends it. A block's size in bytes, which a negative
-    /// count announces, is not needed.
+    /// How many items the next block of an array or map has; 0 ends it.
     #[inline]
     pub(super) fn block(&mut self) -> Result<usize, Unread> {
+        self.sized_block().map(|(count, _)| count)
+    }
+
+    /// As [`Reader::block`], and the block's size in bytes, which a negative count announces.
+    #[inline]
+    pub(super) fn sized_block(&mut self) -> Result<(usize, Option<usize>), Unread> {
         let count = self.varint()?;
-        if count < 0 {
-            self.skip_varint()?;
-        }
+        let size = if count < 0 { Some(self.index()?) } else { None };
         let count = usize::try_from(count.unsigned_abs()).map_err(|_| Unread::Items)?;
         self.items = self.items.checked_sub(count).ok_or(Unread::Items)?;
-        Ok(count)
+        Ok((count, size))
     }
 }
 
@@ -216,6 +219,7 @@ mod tests {
         assert_eq!(Reader::new(&[6, 0, 0]).block(), Ok(3));
         assert_eq!(Reader::new(&[6, 0]).block(), Err(Unread::Items));
         assert_eq!(Reader::new(&[5, 4, 0]).block(), Ok(3), "a negative count has a size behind it");
+        assert_eq!(Reader::new(&[5, 4, 0]).sized_block(), Ok((3, Some(2))));
         let mut twice = Reader::new(&[4, 4, 0]);
         assert_eq!((twice.block(), twice.block()), (Ok(2), Err(Unread::Items)), "over all arrays together");
     }

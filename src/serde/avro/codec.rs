@@ -34,7 +34,7 @@ pub(super) enum Node {
     String,
     Fixed(usize),
     /// By its symbols.
-    Enum(Box<[Box<str>]>),
+    Enum(Box<[Name]>),
     Array(Box<Node>),
     Map(Box<Node>),
     Option(Box<Optional>),
@@ -61,8 +61,16 @@ pub(super) struct Record {
 /// One field.
 #[derive(Debug)]
 pub(super) struct Field {
-    pub(super) name: Box<str>,
+    pub(super) name: Name,
     pub(super) node: Node,
+}
+
+/// The name of a field or symbol.
+#[derive(Debug)]
+pub(super) struct Name {
+    text: Box<str>,
+    /// Address of the last name that was found to be equal.
+    known: AtomicUsize,
 }
 
 /// The codec does not do this; carries nothing, because a cause may quote the value.
@@ -180,6 +188,31 @@ impl Optional {
     }
 }
 
+impl Name {
+    fn new(text: &str) -> Self {
+        Self { text: text.into(), known: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this is `name`. A text that lives as long as the process never changes, so its place and length stand for
+    /// its content.
+    #[inline]
+    pub(super) fn is(&self, name: &'static str) -> bool {
+        let place = name.as_ptr().addr();
+        if self.text.len() == name.len() && self.known.load(Ordering::Relaxed) == place {
+            return true;
+        }
+        let is_equal = *self.text == *name;
+        if is_equal {
+            self.known.store(place, Ordering::Relaxed);
+        }
+        is_equal
+    }
+}
+
 impl Record {
     /// Whether `names` are fields of this record, in their order.
     ///
@@ -191,7 +224,7 @@ impl Record {
             return true;
         }
         let mut fields = self.fields.iter();
-        let found = names.iter().all(|name| fields.any(|field| *field.name == **name));
+        let found = names.iter().all(|name| fields.any(|field| field.name.text() == *name));
         if found {
             self.in_order.store(place, Ordering::Relaxed);
         }
@@ -224,7 +257,7 @@ impl<'a> Compiler<'a> {
             Schema::Bytes => Node::Bytes,
             Schema::String => Node::String,
             Schema::Fixed(fixed) => Node::Fixed(fixed.size),
-            Schema::Enum(schema) => Node::Enum(schema.symbols.iter().map(|symbol| symbol.as_str().into()).collect()),
+            Schema::Enum(schema) => Node::Enum(schema.symbols.iter().map(|symbol| Name::new(symbol)).collect()),
             Schema::Array(array) => Node::Array(Box::new(self.node(&array.items)?)),
             Schema::Map(map) => Node::Map(Box::new(self.node(&map.types)?)),
             Schema::Union(union) => Node::Option(Box::new(self.optional(union)?)),
@@ -252,7 +285,7 @@ impl<'a> Compiler<'a> {
         self.numbers.insert(name, number);
         self.records.push(None);
         let field = |field: &'a apache_avro::schema::RecordField| {
-            Some(Field { name: field.name.as_str().into(), node: self.node(&field.schema)? })
+            Some(Field { name: Name::new(&field.name), node: self.node(&field.schema)? })
         };
         let fields = record.fields.iter().map(field).collect::<Option<_>>()?;
         self.records[number] = Some(Record { fields, in_order: AtomicUsize::new(0) });

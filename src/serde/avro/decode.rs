@@ -23,7 +23,8 @@ impl Codec {
         if reader.rest().is_empty() { Ok(value) } else { Err(Unfit) }
     }
 
-    /// Decodes what `T` wants to know of the value of `node` at the front of `bytes`; what comes behind is not read.
+    /// Decodes what `T` wants to know of the value of `node` that `bytes` are; what comes behind it is not read. A `T`
+    /// with all fields must use every byte.
     pub(super) fn decode_front<'de, T: Deserialize<'de>>(&self, node: &Node, bytes: &'de [u8]) -> Result<T, Unfit> {
         T::deserialize(Front(Decoder { codec: self, node, reader: &mut Reader::new(bytes), depth: DEPTH_MAX }))
     }
@@ -93,7 +94,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_, '_, 'de> {
             Node::Bytes => visitor.visit_borrowed_bytes(self.reader.delimited()?),
             Node::String => visitor.visit_borrowed_str(Self::text(self.reader)?),
             Node::Fixed(size) => visitor.visit_borrowed_bytes(self.reader.bytes(*size)?),
-            Node::Enum(symbols) => visitor.visit_str(symbols.get(self.reader.index()?).ok_or(Unfit)?),
+            Node::Enum(symbols) => visitor.visit_str(symbols.get(self.reader.index()?).ok_or(Unfit)?.text()),
             Node::Array(item) => self.items(item, visitor),
             Node::Map(value) => self.entries(value, visitor),
             Node::Option(optional) => match self.within(optional)? {
@@ -169,7 +170,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_, '_, 'de> {
         visitor: V,
     ) -> Result<V::Value, Unfit> {
         match self.node {
-            Node::Enum(symbols) => visitor.visit_enum(Symbol(symbols.get(self.reader.index()?).ok_or(Unfit)?)),
+            Node::Enum(symbols) => visitor.visit_enum(Symbol(symbols.get(self.reader.index()?).ok_or(Unfit)?.text())),
             _ => Err(Unfit),
         }
     }
@@ -219,7 +220,8 @@ impl<'de> de::Deserializer<'de> for Front<'_, '_, 'de> {
         }
         let mut fields = self.0.fields(record, names)?;
         let value = visitor.visit_seq(&mut fields)?;
-        fields.end().map(|_| value)
+        let Fields { names, reader, .. } = fields.end()?;
+        if names.is_some() || reader.rest().is_empty() { Ok(value) } else { Err(Unfit) }
     }
 
     serde::forward_to_deserialize_any! {
@@ -244,7 +246,7 @@ impl<'c> Fields<'c, '_, '_> {
         let Some((name, names)) = names.split_first() else { return Ok(None) };
         self.names = Some(names);
         for field in self.fields.by_ref() {
-            if *field.name == **name {
+            if field.name.is(name) {
                 return Ok(Some(field));
             }
             self.codec.skip_within(&field.node, self.reader, self.depth)?;
@@ -289,7 +291,7 @@ impl<'de> MapAccess<'de> for NamedFields<'_, '_, '_, 'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unfit> {
         let Some(field) = self.fields.next() else { return Ok(None) };
         self.value = Some(&field.node);
-        let name: StrDeserializer<'_, Unfit> = (*field.name).into_deserializer();
+        let name: StrDeserializer<'_, Unfit> = field.name.text().into_deserializer();
         seed.deserialize(name).map(Some)
     }
 

@@ -8,7 +8,7 @@ use std::slice::Iter;
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
 
 use super::binary::{put_delimited, put_varint};
-use super::codec::{Codec, Field, Node, Unfit};
+use super::codec::{Codec, Field, Name, Node, Unfit};
 
 impl Codec {
     /// Appends the datum of `value`.
@@ -53,7 +53,7 @@ impl<'c> Encoder<'c, '_> {
         Ok(())
     }
 
-    fn symbol(mut self, find: impl FnOnce(&[Box<str>]) -> Option<usize>) -> Result<(), Unfit> {
+    fn symbol(mut self, find: impl FnOnce(&[Name]) -> Option<usize>) -> Result<(), Unfit> {
         match self.some() {
             Node::Enum(symbols) => put_varint(find(symbols).ok_or(Unfit)? as i64, self.out),
             _ => return Err(Unfit),
@@ -137,7 +137,7 @@ impl<'c, 'o> ser::Serializer for Encoder<'c, 'o> {
         match self.some() {
             Node::String => put_delimited(value.as_bytes(), self.out),
             Node::Enum(symbols) => {
-                let symbol = symbols.iter().position(|symbol| **symbol == *value);
+                let symbol = symbols.iter().position(|symbol| symbol.text() == value);
                 put_varint(symbol.ok_or(Unfit)? as i64, self.out);
             }
             _ => return Err(Unfit),
@@ -181,8 +181,8 @@ impl<'c, 'o> ser::Serializer for Encoder<'c, 'o> {
             // Usually the variants stand in the order of the symbols.
             let guess = index as usize;
             match symbols.get(guess) {
-                Some(symbol) if **symbol == *name => Some(guess),
-                _ => symbols.iter().position(|symbol| **symbol == *name),
+                Some(symbol) if symbol.is(name) => Some(guess),
+                _ => symbols.iter().position(|symbol| symbol.text() == name),
             }
         })
     }
@@ -267,7 +267,7 @@ impl SerializeStruct for Fields<'_, '_> {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Unfit> {
         match self.fields.next() {
-            Some(field) if *field.name == *name => self.codec.encode_node(&field.node, value, self.out),
+            Some(field) if field.name.is(name) => self.codec.encode_node(&field.node, value, self.out),
             _ => Err(Unfit),
         }
     }

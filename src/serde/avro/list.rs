@@ -1,10 +1,10 @@
 //! A list whose items stay encoded: what is not looked at is not decoded, what is not changed is not encoded again.
 //!
 //! Reading and writing such a list costs about what copying its bytes costs. It is for aggregates that keep many
-//! items of a key and change one at a time. The bytes are those that [`AvroSerde`](super::AvroSerde) writes.
+//! items of a key and change one at a time. In its bytes each item is a block of its own that tells its size, so that
+//! it can be passed (Avro specification, "Arrays"); every Avro reader reads them, and lists in other blocks are read.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::Arc;
 
 use apache_avro::Schema;
@@ -13,7 +13,7 @@ use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer as JsonSerializer};
 
 use super::super::{Deserializer, SerdeError, Serializer};
-use super::binary::{Reader, put_varint};
+use super::binary::{Reader, put_delimited, put_varint};
 use super::codec::Codec;
 use super::registry::{SchemaRegistry, Waits};
 use super::transcode::Stop;
@@ -30,12 +30,24 @@ pub struct EncodedListSerde<T> {
 /// As JSON it is what its schema says: an object with one list.
 pub struct EncodedList<T> {
     layout: Arc<Layout>,
-    items: Vec<u8>,
-    /// Where each item ends.
-    ends: Vec<u32>,
+    blocks: Blocks,
     /// Why a change could not be made: from then on the list cannot be written.
     fault: Option<SerdeError>,
     types: PhantomData<fn() -> T>,
+}
+
+/// About the least that an item of several fields takes.
+const ITEM_BYTES: usize = 32;
+
+/// A block's count of one item, negative because its size follows.
+const ONE_SIZED: i64 = -1;
+
+/// Blocks of one item each.
+#[derive(Debug, Clone, Default)]
+struct Blocks {
+    bytes: Vec<u8>,
+    /// Where each block ends.
+    ends: Vec<u32>,
 }
 
 /// The schema: a record of one field, an array.
@@ -57,27 +69,47 @@ impl Layout {
         }
     }
 
-    /// The items of a datum, and where each of them ends.
-    fn split(&self, datum: &[u8]) -> Result<(Vec<u8>, Vec<u32>), Stop> {
+    /// The blocks of a datum.
+    fn split(&self, datum: &[u8]) -> Result<Blocks, Stop> {
+        match ends_of_blocks(datum) {
+            Some(ends) => Ok(Blocks { bytes: datum[..datum.len() - 1].to_vec(), ends }),
+            None => self.split_blocks(datum),
+        }
+    }
+
+    /// The same for a datum whose blocks are not those that are written here.
+    fn split_blocks(&self, datum: &[u8]) -> Result<Blocks, Stop> {
         let mut reader = Reader::new(datum);
         let stop = |reader: &Reader<'_>, what| Stop { at: datum.len() - reader.rest().len(), what };
-        let (mut items, mut ends) = (Vec::new(), Vec::new());
+        let mut blocks = Blocks::default();
         loop {
             let count = reader.block().map_err(|unread| stop(&reader, unread.into()))?;
             if count == 0 {
                 let whole = reader.rest().is_empty();
-                return if whole { Ok((items, ends)) } else { Err(stop(&reader, "bytes left over")) };
+                return if whole { Ok(blocks) } else { Err(stop(&reader, "bytes left over")) };
             }
-            let (block, before) = (reader.rest(), items.len());
-            // With room for one item more.
-            items.reserve(block.len() + block.len() / count);
-            ends.reserve(count + 1);
             for _ in 0..count {
+                let item = reader.rest();
                 let skipped = self.item.skip(&self.item.root, &mut reader);
                 skipped.map_err(|_| stop(&reader, "bytes that do not decode"))?;
-                ends.push((before + block.len() - reader.rest().len()) as u32);
+                blocks.push(&item[..item.len() - reader.rest().len()]);
             }
-            items.extend_from_slice(&block[..block.len() - reader.rest().len()]);
+        }
+    }
+}
+
+/// Where the blocks of a datum end, when each is one item behind its size.
+fn ends_of_blocks(datum: &[u8]) -> Option<Vec<u32>> {
+    let mut reader = Reader::new(datum);
+    let mut ends = Vec::with_capacity(datum.len() / ITEM_BYTES);
+    loop {
+        match reader.sized_block().ok()? {
+            (0, _) => return reader.rest().is_empty().then_some(ends),
+            (1, Some(size)) => {
+                reader.bytes(size).ok()?;
+                ends.push(u32::try_from(datum.len() - reader.rest().len()).ok()?);
+            }
+            _ => return None,
         }
     }
 }
@@ -101,16 +133,15 @@ impl<T> EncodedListSerde<T> {
 
     /// A list without items.
     pub fn empty(&self) -> EncodedList<T> {
-        self.list(Vec::new(), Vec::new())
+        self.list(Blocks::default())
     }
 
-    fn list(&self, items: Vec<u8>, ends: Vec<u32>) -> EncodedList<T> {
-        EncodedList { layout: Arc::clone(&self.layout), items, ends, fault: None, types: PhantomData }
+    fn list(&self, blocks: Blocks) -> EncodedList<T> {
+        EncodedList { layout: Arc::clone(&self.layout), blocks, fault: None, types: PhantomData }
     }
 
     fn read(&self, bytes: Option<&[u8]>, waits: Waits) -> Result<EncodedList<T>, SerdeError> {
-        let (items, ends) = self.layout.shared.deserialize(bytes, waits, |datum| self.layout.split(datum))?;
-        Ok(self.list(items, ends))
+        self.layout.shared.deserialize(bytes, waits, |datum| self.layout.split(datum)).map(|blocks| self.list(blocks))
     }
 }
 
@@ -130,10 +161,7 @@ impl<T: 'static> Serializer<EncodedList<T>> for EncodedListSerde<T> {
             return Err(fault.clone());
         }
         self.layout.shared.put_header(topic, out)?;
-        if !list.is_empty() {
-            put_varint(list.len() as i64, out);
-        }
-        out.extend_from_slice(&list.items);
+        out.extend_from_slice(&list.blocks.bytes);
         out.push(0);
         Ok(true)
     }
@@ -152,12 +180,12 @@ impl<T: 'static> Deserializer<EncodedList<T>> for EncodedListSerde<T> {
 impl<T> EncodedList<T> {
     /// Number of items.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.blocks.ends.len()
     }
 
     /// Whether there is no item.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.blocks.ends.is_empty()
     }
 
     /// Item `index`, or what `P` has of it: a struct with some of its fields, in their order, which may borrow. Fields
@@ -165,8 +193,8 @@ impl<T> EncodedList<T> {
     ///
     /// Panics when there is no such item. Fails when the bytes do not decode.
     pub fn get<'a, P: Deserialize<'a>>(&'a self, index: usize) -> Result<P, SerdeError> {
-        let (item, bytes) = (&self.layout.item, &self.items[self.range(index)]);
-        item.decode_front(&item.root, bytes).map_err(|_| {
+        let item = &self.layout.item;
+        item.decode_front(&item.root, self.blocks.item(index)).map_err(|_| {
             let (list, part) = (&self.layout.shared.name, std::any::type_name::<P>());
             SerdeError::Malformed(format!("avro: item {index} of a '{list}' does not decode as {part}"))
         })
@@ -174,10 +202,7 @@ impl<T> EncodedList<T> {
 
     /// Removes the items from `length` on.
     pub fn truncate(&mut self, length: usize) {
-        if length < self.len() {
-            self.items.truncate(self.range(length).start);
-            self.ends.truncate(length);
-        }
+        self.blocks.truncate(length);
     }
 
     /// Makes a change where errors cannot be returned, as within an aggregator: after an error the list cannot be
@@ -187,53 +212,99 @@ impl<T> EncodedList<T> {
         self.fault = change(&mut self).err().or(self.fault);
         self
     }
-
-    fn range(&self, index: usize) -> Range<usize> {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        start..self.ends[index] as usize
-    }
 }
 
 impl<T: Serialize> EncodedList<T> {
     /// Puts an item before item `index`, or at the end. Panics when there are fewer items; fails when `item` does not
     /// fit the schema, its fields not being in the order of the schema included.
     pub fn insert(&mut self, index: usize, item: &T) -> Result<(), SerdeError> {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        let length = self.put(start, item)?;
-        self.ends[index..].iter_mut().for_each(|end| *end += length);
-        self.ends.insert(index, start as u32 + length);
+        let start = self.append(item)?;
+        self.blocks.insert_last(index, start);
         Ok(())
     }
 
     /// Puts another item in the place of item `index`; panics and fails as [`EncodedList::insert`].
     pub fn replace(&mut self, index: usize, item: &T) -> Result<(), SerdeError> {
-        let Range { start, end } = self.range(index);
-        let length = self.put(start, item)?;
-        self.items.drain(start + length as usize..end + length as usize);
-        let removed = (end - start) as u32;
-        self.ends[index..].iter_mut().for_each(|end| *end = *end + length - removed);
+        let start = self.append(item)?;
+        self.blocks.replace_by_last(index, start);
         Ok(())
     }
 
-    /// Puts the bytes of `item` at `start`; returns how many.
-    fn put(&mut self, start: usize, item: &T) -> Result<u32, SerdeError> {
-        let before = self.items.len();
+    /// Appends the block of `item`; returns where it starts.
+    fn append(&mut self, item: &T) -> Result<usize, SerdeError> {
         let Layout { shared, item: codec, .. } = &*self.layout;
-        if codec.encode(item, &mut self.items).is_err() || u32::try_from(self.items.len()).is_err() {
-            self.items.truncate(before);
+        let bytes = &mut self.blocks.bytes;
+        let start = bytes.len();
+        if codec.encode(item, bytes).is_err() {
+            bytes.truncate(start);
             return Err(shared.misfit::<T>());
         }
-        let length = self.items.len() - before;
-        self.items[start..].rotate_right(length);
-        Ok(length as u32)
+        let size = bytes.len() - start;
+        put_varint(ONE_SIZED, bytes);
+        put_varint(size as i64, bytes);
+        bytes[start..].rotate_left(size);
+        if u32::try_from(bytes.len()).is_err() {
+            bytes.truncate(start);
+            return Err(shared.misfit::<T>());
+        }
+        Ok(start)
+    }
+}
+
+impl Blocks {
+    /// Appends the block of an encoded item. What is read is a record: far less than 4 GiB.
+    fn push(&mut self, item: &[u8]) {
+        put_varint(ONE_SIZED, &mut self.bytes);
+        put_delimited(item, &mut self.bytes);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    fn start(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+    }
+
+    /// The encoded item of a block.
+    fn item(&self, index: usize) -> &[u8] {
+        let block = &self.bytes[self.start(index)..self.ends[index] as usize];
+        let mut reader = Reader::new(block);
+        // Count and size were read or written before.
+        reader.sized_block().map_or(&[], |_| reader.rest())
+    }
+
+    fn truncate(&mut self, length: usize) {
+        if length < self.ends.len() {
+            self.bytes.truncate(self.start(length));
+            self.ends.truncate(length);
+        }
+    }
+
+    /// Moves the block that starts at `last`, behind all others, to the front of block `index`.
+    fn insert_last(&mut self, index: usize, last: usize) {
+        let (start, size) = (self.start(index), self.bytes.len() - last);
+        self.bytes[start..].rotate_right(size);
+        self.ends[index..].iter_mut().for_each(|end| *end += size as u32);
+        self.ends.insert(index, (start + size) as u32);
+    }
+
+    /// Moves the block that starts at `last`, behind all others, to the place of block `index`.
+    fn replace_by_last(&mut self, index: usize, last: usize) {
+        let (start, end, size) = (self.start(index), self.ends[index] as usize, self.bytes.len() - last);
+        if size == end - start {
+            self.bytes.copy_within(last.., start);
+            self.bytes.truncate(last);
+            return;
+        }
+        self.bytes[start..].rotate_right(size);
+        self.bytes.drain(start + size..end + size);
+        let removed = (end - start) as u32;
+        self.ends[index..].iter_mut().for_each(|end| *end = *end + size as u32 - removed);
     }
 }
 
 impl<T> Clone for EncodedList<T> {
     fn clone(&self) -> Self {
-        let Self { layout, items, ends, fault, .. } = self;
-        let (layout, items, ends, fault) = (Arc::clone(layout), items.clone(), ends.clone(), fault.clone());
-        Self { layout, items, ends, fault, types: PhantomData }
+        let Self { layout, blocks, fault, .. } = self;
+        Self { layout: Arc::clone(layout), blocks: blocks.clone(), fault: fault.clone(), types: PhantomData }
     }
 }
 

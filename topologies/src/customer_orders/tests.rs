@@ -11,7 +11,7 @@ use crate::topics::CUSTOMER_ORDERS_VIEW;
 
 fn place(app: &Application, order_id: &str, customer_id: &str, occurred_at: i64) {
     let mut event = order_event(order_id, OrderState::Placed, occurred_at);
-    event.customer_id = customer_id.to_owned();
+    event.customer_id = customer_id.into();
     app.tell(event);
 }
 
@@ -29,12 +29,12 @@ fn the_page_shows_the_orders_of_the_customer_newest_first_with_their_states() {
     app.order("o-1", OrderState::Accepted, 50);
 
     let summary = |order_id: &str, placed_at| OrderSummary {
-        order_id: order_id.to_owned(),
-        store_id: "s-1".to_owned(),
+        order_id: order_id.into(),
+        store_id: "s-1".into(),
         state: OrderState::Placed,
         payment_state: None,
         amount_minor: 1250,
-        currency: "USD".to_owned(),
+        currency: "USD".into(),
         item_count: 3,
         placed_at,
         revision: 1,

@@ -214,7 +214,7 @@ fn generator(options: &Options) -> (Generator, String, String) {
     };
     let first = make().next();
     let (order_id, customer_id) = match first.map(|event| (event.key, event.input)) {
-        Some((key, crate::model::Input::Order(order))) => (key, order.customer_id),
+        Some((key, crate::model::Input::Order(order))) => (key, order.customer_id.into()),
         Some((key, crate::model::Input::Payment(_))) => (key, String::new()),
         None => (String::new(), String::new()),
     };

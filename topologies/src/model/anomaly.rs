@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, Subject};
+use super::{Millis, Subject, Text};
 
 /// Why an event was not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub enum AnomalyReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anomaly {
     /// Order id of the record key.
-    pub order_id: String,
+    pub order_id: Text,
     /// Which life the event belongs to.
     pub subject: Subject,
     /// What the event reported.
@@ -38,7 +38,7 @@ pub struct Anomaly {
     /// When it happened, by the producer's clock.
     pub occurred_at: Millis,
     /// Ties together all records of one customer request.
-    pub correlation_id: String,
+    pub correlation_id: Text,
 }
 
 /// The reason as a sentence.

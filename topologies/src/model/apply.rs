@@ -235,14 +235,14 @@ fn refusal(
     correlation_id: &str,
 ) -> Anomaly {
     Anomaly {
-        order_id: key.to_owned(),
+        order_id: key.into(),
         subject,
         event: event.to_owned(),
         state: state.map(str::to_owned),
         reason,
         text: explain(reason, event, state),
         occurred_at,
-        correlation_id: correlation_id.to_owned(),
+        correlation_id: correlation_id.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, OrderDetails, OrderStatus, OrderSummary, PaymentDetails};
+use super::{Millis, OrderDetails, OrderStatus, OrderSummary, PaymentDetails, Text};
 
 /// Which of the two lives of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub enum Subject {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusChange {
     /// Order id; equals the record key.
-    pub order_id: String,
+    pub order_id: Text,
     /// Number of this change of the order, from 1; a consumer that knows it has seen the record.
     pub revision: i64,
     /// Which state changed.
@@ -30,7 +30,7 @@ pub struct StatusChange {
     /// When it happened, by the producer's clock.
     pub occurred_at: Millis,
     /// Ties together all records of one customer request.
-    pub correlation_id: String,
+    pub correlation_id: Text,
 }
 
 impl StatusChange {
@@ -43,7 +43,7 @@ impl StatusChange {
             order: status.order.clone(),
             payment: status.payment.clone(),
             occurred_at,
-            correlation_id: correlation_id.to_owned(),
+            correlation_id: correlation_id.into(),
         }
     }
 
@@ -61,6 +61,6 @@ impl StatusChange {
             placed_at: order.placed_at,
             revision: self.revision,
         };
-        Some((order.customer_id.clone(), summary))
+        Some((order.customer_id.to_string(), summary))
     }
 }

@@ -1,11 +1,11 @@
 //! The view `customer-orders`: the newest orders of one customer.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use serde::{Deserialize, Serialize};
 use thalweg::serde::{EncodedList, SerdeError};
 
-use super::{Millis, OrderState, PaymentState};
+use super::{Millis, OrderState, PaymentState, Text};
 
 /// Most orders that the view keeps of a customer.
 pub const ORDERS_MAX: usize = 50;
@@ -14,9 +14,9 @@ pub const ORDERS_MAX: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderSummary {
     /// Order id.
-    pub order_id: String,
+    pub order_id: Text,
     /// Store.
-    pub store_id: String,
+    pub store_id: Text,
     /// State of the order.
     pub state: OrderState,
     /// State of its payment, if any.
@@ -24,7 +24,7 @@ pub struct OrderSummary {
     /// Total in minor units of the currency.
     pub amount_minor: i64,
     /// ISO 4217 code.
-    pub currency: String,
+    pub currency: Text,
     /// Pieces over all items.
     pub item_count: i64,
     /// When the order was placed.
@@ -43,12 +43,6 @@ pub struct CustomerOrders {
 /// [`CustomerOrders`] as its store keeps it: of fifty orders one changes at a time, so the others stay encoded.
 pub type CustomerPage = EncodedList<OrderSummary>;
 
-/// What tells an order from others.
-#[derive(Deserialize)]
-struct Identity<'a> {
-    order_id: &'a str,
-}
-
 /// What decides the place of an order on the page.
 #[derive(Deserialize)]
 struct Place<'a> {
@@ -65,30 +59,33 @@ struct Age {
 /// Puts a summary in its place. An older revision than the known one is ignored, so that a replayed record
 /// cannot turn the page back; an order older than a full page's oldest stays out.
 pub fn upsert(page: &mut CustomerPage, summary: &OrderSummary) -> Result<(), SerdeError> {
-    for index in 0..page.len() {
-        if page.get::<Identity<'_>>(index)?.order_id == summary.order_id {
-            let is_newer = page.get::<Age>(index)?.revision < summary.revision;
-            return if is_newer { page.replace(index, summary) } else { Ok(()) };
+    match place_of(page, summary)? {
+        Ok(known) if page.get::<Age>(known)?.revision < summary.revision => page.replace(known, summary),
+        Ok(_) => Ok(()),
+        Err(place) if place < ORDERS_MAX => {
+            page.insert(place, summary)?;
+            page.truncate(ORDERS_MAX);
+            Ok(())
         }
+        Err(_) => Ok(()),
     }
-    let place = place_of(page, summary)?;
-    if place < ORDERS_MAX {
-        page.insert(place, summary)?;
-        page.truncate(ORDERS_MAX);
-    }
-    Ok(())
 }
 
-/// How many orders of the page stand before `summary`.
-fn place_of(page: &CustomerPage, summary: &OrderSummary) -> Result<usize, SerdeError> {
+/// Where the order stands on the page, or else how many orders stand before it. An order is placed once, so its time
+/// and id find it.
+fn place_of(page: &CustomerPage, summary: &OrderSummary) -> Result<Result<usize, usize>, SerdeError> {
     let rank = (Reverse(summary.placed_at), Reverse(&*summary.order_id));
     let (mut from, mut to) = (0, page.len());
     while from < to {
         let middle = from.midpoint(to);
         let known: Place<'_> = page.get(middle)?;
-        if (Reverse(known.placed_at), Reverse(known.order_id)) < rank { from = middle + 1 } else { to = middle }
+        match (Reverse(known.placed_at), Reverse(known.order_id)).cmp(&rank) {
+            Ordering::Less => from = middle + 1,
+            Ordering::Equal => return Ok(Ok(middle)),
+            Ordering::Greater => to = middle,
+        }
     }
-    Ok(from)
+    Ok(Err(from))
 }
 
 #[cfg(test)]
@@ -100,12 +97,12 @@ mod tests {
 
     fn summary(order_id: &str, placed_at: Millis, revision: i64) -> OrderSummary {
         OrderSummary {
-            order_id: order_id.to_owned(),
-            store_id: "s-1".to_owned(),
+            order_id: order_id.into(),
+            store_id: "s-1".into(),
             state: if revision == 1 { OrderState::Placed } else { OrderState::Accepted },
             payment_state: None,
             amount_minor: 500,
-            currency: "USD".to_owned(),
+            currency: "USD".into(),
             item_count: 1,
             placed_at,
             revision,

@@ -24,5 +24,9 @@ pub use phone::{OrderContact, Phone};
 pub use sms::{Draft, SmsRequest, draft};
 pub use status::{OrderDetails, OrderStatus, PaymentDetails, TRANSITIONS_MAX, Transition};
 
+/// An id, a code or a number; up to 24 bytes take no memory of their own, so that records with many of them cost few
+/// allocations.
+pub type Text = compact_str::CompactString;
+
 /// Milliseconds since the Unix epoch (Avro `timestamp-millis`).
 pub type Millis = i64;

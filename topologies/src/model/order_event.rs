@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, Phone};
+use super::{Millis, Phone, Text};
 
 /// What an order event reports, and the state it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl OrderState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Product.
-    pub product_id: String,
+    pub product_id: Text,
     /// Pieces, at least 1.
     pub quantity: i32,
     /// Price of one piece in minor units.
@@ -71,21 +71,21 @@ pub struct OrderEvent {
     /// What happened.
     pub kind: OrderState,
     /// Order id; equals the record key.
-    pub order_id: String,
+    pub order_id: Text,
     /// Customer.
-    pub customer_id: String,
+    pub customer_id: Text,
     /// Store.
-    pub store_id: String,
+    pub store_id: Text,
     /// What was ordered.
     pub items: Vec<Item>,
     /// Total in minor units of the currency.
     pub amount_minor: i64,
     /// ISO 4217 code.
-    pub currency: String,
+    pub currency: Text,
     /// Where the customer is told; personal data.
     pub phone: Option<Phone>,
     /// When it happened, by the producer's clock.
     pub occurred_at: Millis,
     /// Ties together all records of one customer request.
-    pub correlation_id: String,
+    pub correlation_id: Text,
 }

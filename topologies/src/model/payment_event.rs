@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
+use super::{Millis, Text};
 
 /// What a payment event reports, and the state it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,21 +66,21 @@ pub struct PaymentEvent {
     /// What happened.
     pub kind: PaymentState,
     /// Order id; equals the record key.
-    pub order_id: String,
+    pub order_id: Text,
     /// Payment; a new attempt has a new one.
-    pub payment_id: String,
+    pub payment_id: Text,
     /// How the customer pays.
     pub method: PaymentMethod,
     /// Payment provider.
-    pub provider: String,
+    pub provider: Text,
     /// Amount in minor units of the currency.
     pub amount_minor: i64,
     /// ISO 4217 code.
-    pub currency: String,
+    pub currency: Text,
     /// Provider's code when the approval failed.
-    pub failure_code: Option<String>,
+    pub failure_code: Option<Text>,
     /// When it happened, by the producer's clock.
     pub occurred_at: Millis,
     /// Ties together all records of one customer request.
-    pub correlation_id: String,
+    pub correlation_id: Text,
 }

@@ -4,16 +4,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Text;
+
 /// A phone number. `Debug` hides it and there is no `Display`; only serdes see the digits.
 ///
 /// It may appear in `order.events`, `notification.sms` and the private store `order-contact`, nowhere else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Phone(String);
+pub struct Phone(Text);
 
 impl Phone {
     /// Takes a number as the producer wrote it; it is passed on, never parsed.
-    pub fn new(number: impl Into<String>) -> Self {
+    pub fn new(number: impl Into<Text>) -> Self {
         Self(number.into())
     }
 }

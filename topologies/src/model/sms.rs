@@ -1,9 +1,10 @@
 //! The derived topic `notification.sms`: what a customer is told, and in which words.
 
+use compact_str::format_compact;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Millis, OrderContact, OrderDetails, OrderState, PaymentDetails, PaymentState, Phone, StatusChange, Subject,
+    Millis, OrderContact, OrderDetails, OrderState, PaymentDetails, PaymentState, Phone, StatusChange, Subject, Text,
     amount_text,
 };
 
@@ -11,11 +12,11 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmsRequest {
     /// Same id, same message: send once.
-    pub notification_id: String,
+    pub notification_id: Text,
     /// Order id; equals the record key.
-    pub order_id: String,
+    pub order_id: Text,
     /// Customer.
-    pub customer_id: String,
+    pub customer_id: Text,
     /// Where to send it.
     pub phone: Phone,
     /// The message, ready to send.
@@ -23,7 +24,7 @@ pub struct SmsRequest {
     /// When the change happened, by the producer's clock.
     pub occurred_at: Millis,
     /// Ties together all records of one customer request.
-    pub correlation_id: String,
+    pub correlation_id: Text,
 }
 
 /// A message that still needs a number.
@@ -38,9 +39,9 @@ impl Draft<'_> {
     /// The message to `contact`.
     pub fn address(self, contact: OrderContact) -> SmsRequest {
         SmsRequest {
-            notification_id: format!("{}-{}", self.change.order_id, self.change.revision),
+            notification_id: format_compact!("{}-{}", self.change.order_id, self.change.revision),
             order_id: self.change.order_id.clone(),
-            customer_id: self.customer_id.to_owned(),
+            customer_id: self.customer_id.into(),
             phone: contact.phone,
             text: self.text,
             occurred_at: self.change.occurred_at,
@@ -97,29 +98,29 @@ mod tests {
 
     fn change(subject: Subject, order: Option<OrderState>, payment: Option<PaymentState>) -> StatusChange {
         StatusChange {
-            order_id: "o-7".to_owned(),
+            order_id: "o-7".into(),
             revision: 3,
             subject,
             order: order.map(|state| OrderDetails {
                 state,
-                customer_id: "c-1".to_owned(),
-                store_id: "s-2".to_owned(),
+                customer_id: "c-1".into(),
+                store_id: "s-2".into(),
                 amount_minor: 1250,
-                currency: "USD".to_owned(),
+                currency: "USD".into(),
                 item_count: 2,
                 placed_at: 10,
             }),
             payment: payment.map(|state| PaymentDetails {
                 state,
-                payment_id: "p-1".to_owned(),
+                payment_id: "p-1".into(),
                 method: PaymentMethod::Card,
-                provider: "acme".to_owned(),
+                provider: "acme".into(),
                 amount_minor: 1250,
-                currency: "KWD".to_owned(),
+                currency: "KWD".into(),
                 failure_code: None,
             }),
             occurred_at: 20,
-            correlation_id: "x-1".to_owned(),
+            correlation_id: "x-1".into(),
         }
     }
 
@@ -173,13 +174,13 @@ mod tests {
         let phone = Phone::new("+12025550142");
         let sms = draft(&change).map(|draft| draft.address(OrderContact { phone: phone.clone() }));
         let expected = SmsRequest {
-            notification_id: "o-7-3".to_owned(),
-            order_id: "o-7".to_owned(),
-            customer_id: "c-1".to_owned(),
+            notification_id: "o-7-3".into(),
+            order_id: "o-7".into(),
+            customer_id: "c-1".into(),
             phone,
             text: "Order o-7: ready at s-2.".to_owned(),
             occurred_at: 20,
-            correlation_id: "x-1".to_owned(),
+            correlation_id: "x-1".into(),
         };
         assert_eq!(sms, Some(expected));
         assert!(!format!("{sms:?}").contains("0142"));

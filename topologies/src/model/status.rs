@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, OrderState, PaymentMethod, PaymentState, Subject};
+use super::{Millis, OrderState, PaymentMethod, PaymentState, Subject, Text};
 
 /// Most transitions that the view keeps.
 pub const TRANSITIONS_MAX: usize = 16;
@@ -13,13 +13,13 @@ pub struct OrderDetails {
     /// State now.
     pub state: OrderState,
     /// Customer.
-    pub customer_id: String,
+    pub customer_id: Text,
     /// Store.
-    pub store_id: String,
+    pub store_id: Text,
     /// Total in minor units of the currency.
     pub amount_minor: i64,
     /// ISO 4217 code.
-    pub currency: String,
+    pub currency: Text,
     /// Pieces over all items.
     pub item_count: i64,
     /// When the order was placed.
@@ -32,17 +32,17 @@ pub struct PaymentDetails {
     /// State now.
     pub state: PaymentState,
     /// Payment.
-    pub payment_id: String,
+    pub payment_id: Text,
     /// How the customer pays.
     pub method: PaymentMethod,
     /// Payment provider.
-    pub provider: String,
+    pub provider: Text,
     /// Amount in minor units of the currency.
     pub amount_minor: i64,
     /// ISO 4217 code.
-    pub currency: String,
+    pub currency: Text,
     /// Provider's code when the approval failed.
-    pub failure_code: Option<String>,
+    pub failure_code: Option<Text>,
 }
 
 /// One change of state; both states are those after it.
@@ -62,7 +62,7 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderStatus {
     /// Order id.
-    pub order_id: String,
+    pub order_id: Text,
     /// The order; `None` until it is placed.
     pub order: Option<OrderDetails>,
     /// The newest payment; `None` until one is requested.
@@ -79,7 +79,7 @@ impl OrderStatus {
     /// An order id of which nothing happened yet.
     pub(super) fn unknown(order_id: &str) -> Self {
         Self {
-            order_id: order_id.to_owned(),
+            order_id: order_id.into(),
             order: None,
             payment: None,
             transitions: Vec::new(),

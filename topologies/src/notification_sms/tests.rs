@@ -34,13 +34,13 @@ fn a_message_carries_the_number_and_the_id_of_its_change() {
     app.order("o-1", OrderState::Placed, 10);
     app.order("o-1", OrderState::Rejected, 20);
     let expected = SmsRequest {
-        notification_id: "o-1-2".to_owned(),
-        order_id: "o-1".to_owned(),
-        customer_id: "c-1".to_owned(),
+        notification_id: "o-1-2".into(),
+        order_id: "o-1".into(),
+        customer_id: "c-1".into(),
         phone: Phone::new(PHONE),
         text: "Order o-1: sorry, s-1 cannot take it.".to_owned(),
         occurred_at: 20,
-        correlation_id: "x-1".to_owned(),
+        correlation_id: "x-1".into(),
     };
     assert_eq!(app.messages(), [("o-1".to_owned(), expected)]);
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use compact_str::format_compact;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -39,7 +40,7 @@ fn produced(records: &[Record]) -> Expected {
                 contacts.extend(change.phone.map(|phone| (key.as_str(), OrderContact { phone })));
                 if let (Some(draft), Some(contact)) = (draft(&change.status), contacts.get(key.as_str())) {
                     let sms = draft.address(contact.clone());
-                    all.notifications.entry(key.clone()).or_default().push(sms.notification_id);
+                    all.notifications.entry(key.clone()).or_default().push(sms.notification_id.into());
                 }
                 if let Some((customer, summary)) = change.status.summary() {
                     let page = pages.entry(customer).or_insert_with(|| serde.empty());
@@ -72,19 +73,19 @@ fn noise(seed: u64, records: usize) -> Vec<Record> {
     let id = |letter: char, count: u32, random: &mut StdRng| format!("{letter}-{}", random.random_range(0..count));
     let mut record = |at: usize| {
         let key = id('o', 12, &mut random);
-        let order_id = if random.random_ratio(1, 30) { id('o', 12, &mut random) } else { key.clone() };
+        let order_id = if random.random_ratio(1, 30) { id('o', 12, &mut random) } else { key.clone() }.into();
         let amount_minor = if random.random_ratio(1, 20) { random.random_range(-2..3) } else { 500 };
-        let currency = if random.random_ratio(1, 40) { "usd" } else { "USD" }.to_owned();
+        let currency = if random.random_ratio(1, 40) { "usd" } else { "USD" }.into();
         let occurred_at = if random.random_ratio(1, 40) { -1 } else { at as i64 + random.random_range(0..5) };
-        let correlation_id = format!("x-{at}");
+        let correlation_id = format_compact!("x-{at}");
         let input = if random.random_ratio(1, 2) {
             let quantity = if random.random_ratio(1, 30) { 0 } else { random.random_range(1..4) };
             Input::Order(OrderEvent {
                 kind: OrderState::ALL[random.random_range(0..8)],
                 order_id,
-                customer_id: if random.random_ratio(1, 10) { "c-9".to_owned() } else { "c-1".to_owned() },
-                store_id: "s-1".to_owned(),
-                items: vec![Item { product_id: "tea".to_owned(), quantity, unit_amount_minor: 250 }],
+                customer_id: if random.random_ratio(1, 10) { "c-9" } else { "c-1" }.into(),
+                store_id: "s-1".into(),
+                items: vec![Item { product_id: "tea".into(), quantity, unit_amount_minor: 250 }],
                 amount_minor,
                 currency,
                 phone: random.random_ratio(3, 4).then(|| Phone::new("+12025550142")),
@@ -95,9 +96,9 @@ fn noise(seed: u64, records: usize) -> Vec<Record> {
             Input::Payment(PaymentEvent {
                 kind: PaymentState::ALL[random.random_range(0..6)],
                 order_id,
-                payment_id: id('p', 2, &mut random),
+                payment_id: id('p', 2, &mut random).into(),
                 method: PaymentMethod::Wallet,
-                provider: "acme".to_owned(),
+                provider: "acme".into(),
                 amount_minor,
                 currency,
                 failure_code: None,

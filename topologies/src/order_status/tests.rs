@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use compact_str::format_compact;
 use thalweg::task::DropReason;
 use thalweg::testing::TestRecord;
 
@@ -33,23 +34,23 @@ fn order_and_payment_are_joined_by_the_order_id() {
     app.order("o-1", Accepted, 130);
 
     let expected = OrderStatus {
-        order_id: "o-1".to_owned(),
+        order_id: "o-1".into(),
         order: Some(OrderDetails {
             state: Accepted,
-            customer_id: "c-1".to_owned(),
-            store_id: "s-1".to_owned(),
+            customer_id: "c-1".into(),
+            store_id: "s-1".into(),
             amount_minor: 1250,
-            currency: "USD".to_owned(),
+            currency: "USD".into(),
             item_count: 3,
             placed_at: 100,
         }),
         payment: Some(PaymentDetails {
             state: ApprovalCompleted,
-            payment_id: "p-1".to_owned(),
+            payment_id: "p-1".into(),
             method: PaymentMethod::Card,
-            provider: "acme".to_owned(),
+            provider: "acme".into(),
             amount_minor: 1250,
-            currency: "USD".to_owned(),
+            currency: "USD".into(),
             failure_code: None,
         }),
         transitions: vec![
@@ -90,24 +91,24 @@ fn an_illegal_transition_leaves_the_state_alone_and_goes_to_the_anomalies_with_t
     assert_eq!(app.status("o-1").unwrap(), before);
     assert_eq!(app.changes().len(), 1, "only the placing");
     let delivered = Anomaly {
-        order_id: "o-1".to_owned(),
+        order_id: "o-1".into(),
         subject: Subject::Order,
         event: "DELIVERED".to_owned(),
         state: Some("PLACED".to_owned()),
         reason: AnomalyReason::IllegalTransition,
         text: "DELIVERED is not allowed after PLACED".to_owned(),
         occurred_at: 110,
-        correlation_id: "x-1".to_owned(),
+        correlation_id: "x-1".into(),
     };
     let completed = Anomaly {
-        order_id: "o-1".to_owned(),
+        order_id: "o-1".into(),
         subject: Subject::Payment,
         event: "APPROVAL_COMPLETED".to_owned(),
         state: None,
         reason: AnomalyReason::IllegalTransition,
         text: "APPROVAL_COMPLETED is not allowed as the first event".to_owned(),
         occurred_at: 120,
-        correlation_id: "x-2".to_owned(),
+        correlation_id: "x-2".into(),
     };
     assert_eq!(app.anomalies(), [("o-1".to_owned(), delivered), ("o-1".to_owned(), completed)]);
 }
@@ -124,7 +125,7 @@ fn each_refusal_has_its_reason() {
     owed.amount_minor = -1;
     app.tell(owed);
     let mut other = payment_event("o-1", PaymentState::ApprovalFailed, 5);
-    other.payment_id = "p-2".to_owned();
+    other.payment_id = "p-2".into();
     app.tell_payment(other);
 
     let told: Vec<(AnomalyReason, i64)> = app.anomalies().iter().map(|(_, it)| (it.reason, it.occurred_at)).collect();
@@ -162,7 +163,7 @@ fn the_view_keeps_the_last_sixteen_transitions() {
             [(PaymentState::ApprovalRequested, 2 * at), (PaymentState::ApprovalFailed, 2 * at + 1)]
         {
             let mut attempt = payment_event("o-1", kind, occurred_at);
-            attempt.payment_id = format!("p-{at}");
+            attempt.payment_id = format_compact!("p-{at}");
             app.tell_payment(attempt);
         }
     }

@@ -16,13 +16,13 @@ fn a_change_tells_order_and_payment_as_they_are_after_it() {
     app.payment("o-1", PaymentState::ApprovalRequested, 110);
     let status = app.status("o-1").unwrap().value;
     let expected = StatusChange {
-        order_id: "o-1".to_owned(),
+        order_id: "o-1".into(),
         revision: 2,
         subject: Subject::Payment,
         order: status.order,
         payment: status.payment,
         occurred_at: 110,
-        correlation_id: "x-2".to_owned(),
+        correlation_id: "x-2".into(),
     };
     assert_eq!(app.changes()[1], ("o-1".to_owned(), expected));
     let times: Vec<i64> = app.driver.records(ORDER_STATUS).iter().map(|written| written.record.timestamp).collect();

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::super::{Deserializer, SerdeError, Serializer};
+use super::super::binary::put_varint;
 use super::super::stub::Stub;
 use super::super::{AvroSerde, frame};
 use super::{EncodedList, EncodedListSerde};
@@ -66,6 +67,20 @@ fn framed(id: u32, datum: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A datum with a block for each line, from the bytes that the serde of the whole record gives a page of one line.
+fn blocks(whole: &AvroSerde<Page>, page: &Page) -> Vec<u8> {
+    let mut datum = Vec::new();
+    for line in &page.lines {
+        let alone = written(whole, &Page { lines: vec![line.clone()] });
+        let item = &alone[frame::HEADER + 1..alone.len() - 1];
+        datum.push(1);
+        put_varint(item.len() as i64, &mut datum);
+        datum.extend_from_slice(item);
+    }
+    datum.push(0);
+    datum
+}
+
 fn lines(list: &EncodedList<Line>) -> Vec<Line> {
     (0..list.len()).map(|index| list.get(index).unwrap()).collect()
 }
@@ -93,7 +108,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
 }
 
 #[test]
-fn edits_are_those_of_a_vector_and_the_bytes_are_those_of_the_whole_record() {
+fn edits_are_those_of_a_vector_and_the_bytes_are_a_block_for_each_item() {
     let (serde, whole) = serdes(&[PAGE]);
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let check = |edits: Vec<Edit>| {
@@ -122,7 +137,7 @@ fn edits_are_those_of_a_vector_and_the_bytes_are_those_of_the_whole_record() {
             prop_assert_eq!(lines(&list), model.lines.clone());
         }
         let bytes = written(&serde, &list);
-        prop_assert_eq!(&bytes, &written(&whole, &model));
+        prop_assert_eq!(&bytes, &framed(0, &blocks(&whole, &model)));
         prop_assert_eq!(whole.deserialize("t", Some(&bytes)), Ok(model.clone()));
         prop_assert_eq!(serde_json::to_string(&list).unwrap(), serde_json::to_string(&model).unwrap());
         for length in 0..bytes.len() {
@@ -146,41 +161,56 @@ fn an_older_writer_is_resolved_first() {
     assert_eq!(lines(&list), [line("a", 1, ""), line("b", -1, "xy")]);
     list.replace(1, &line("b", 2, "z")).unwrap();
     let bytes = written(&serde, &list);
-    assert_eq!(bytes, framed(0, &[4, 2, b'a', 0, 2, 0, 2, b'b', 0, 4, 2, b'z', 0]));
+    assert_eq!(bytes, framed(0, &[1, 10, 2, b'a', 0, 2, 0, 1, 12, 2, b'b', 0, 4, 2, b'z', 0]));
     for length in 0..datum.len() {
         assert!(serde.deserialize("t", Some(&framed(1, &datum[..length]))).is_err(), "cut at {length}");
     }
 }
 
 #[test]
-fn blocks_become_one() {
+fn any_blocks_are_read() {
     let (serde, whole) = serdes(&[PAGE]);
     let line = [2, b'a', 0, 2, 0];
-    let blocks = [&[2][..], &line, &[3, 20], &line, &line, &[0]].concat();
-    let list = serde.deserialize("t", Some(&framed(0, &blocks))).unwrap();
-    let model = whole.deserialize("t", Some(&framed(0, &blocks))).unwrap();
-    assert_eq!((lines(&list), list.len()), (model.lines.clone(), 3));
-    assert_eq!(written(&serde, &list), written(&whole, &model));
+    let datum = [&[2][..], &line, &[3, 20], &line, &line, &[1, 10], &line, &[0]].concat();
+    let list = serde.deserialize("t", Some(&framed(0, &datum))).unwrap();
+    let model = whole.deserialize("t", Some(&framed(0, &datum))).unwrap();
+    assert_eq!((lines(&list), list.len()), (model.lines.clone(), 4));
+    assert_eq!(written(&serde, &list), framed(0, &blocks(&whole, &model)));
+}
+
+#[test]
+fn a_block_that_tells_a_wrong_size_does_not_decode() {
+    let (serde, _) = serdes(&[PAGE]);
+    for datum in [&[1, 12, 2, b'a', 0, 2, 0, 0, 0][..], &[1, 8, 2, b'a', 0, 2, 0]] {
+        let list = serde.deserialize("t", Some(&framed(0, datum))).unwrap();
+        let error = list.get::<Line>(0).unwrap_err().to_string();
+        assert!(error.starts_with("avro: item 0 of a 'Page' does not decode as"), "{error}");
+        assert!(serde_json::to_string(&list).is_err());
+    }
 }
 
 #[test]
 fn hostile_bytes_do_no_harm() {
     let (serde, whole) = serdes(&[PAGE]);
     let line = Line { id: "é".into(), state: Some(State::Old), at: -70, text: "text".into() };
-    let bytes = written(&whole, &Page { lines: vec![line; 3] });
+    let page = Page { lines: vec![line; 3] };
+    let datums = [written(&whole, &page), framed(0, &blocks(&whole, &page))];
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let input = (prop::collection::vec((5..bytes.len(), any::<u8>()), 1..4), prop::collection::vec(0..8u8, 0..40));
-    let check = |(flips, noise): (Vec<(usize, u8)>, Vec<u8>)| {
-        let mut flipped = bytes.clone();
-        flips.into_iter().for_each(|(at, byte)| flipped[at] = byte);
-        for bytes in [flipped, framed(0, &noise)] {
+    let flips = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
+    let input = (flips, prop::collection::vec(0..8u8, 0..40));
+    let check = |(flips, noise): (Vec<(prop::sample::Index, u8)>, Vec<u8>)| {
+        let flipped = datums.each_ref().map(|bytes| {
+            let mut bytes = bytes.clone();
+            let datum = &mut bytes[frame::HEADER..];
+            flips.iter().for_each(|(at, byte)| datum[at.index(datum.len())] = *byte);
+            bytes
+        });
+        for bytes in flipped.into_iter().chain([framed(0, &noise)]) {
             let page = whole.deserialize("t", Some(&bytes));
-            match serde.deserialize("t", Some(&bytes)) {
-                Ok(list) => {
-                    let read: Result<Vec<Line>, SerdeError> = (0..list.len()).map(|index| list.get(index)).collect();
-                    prop_assert_eq!(read.ok(), page.ok().map(|page| page.lines), "what is looked at decodes or fails");
-                }
-                Err(_) => prop_assert!(page.is_err()),
+            let Ok(list) = serde.deserialize("t", Some(&bytes)) else { continue };
+            let read: Result<Vec<Line>, SerdeError> = (0..list.len()).map(|index| list.get(index)).collect();
+            if let Ok(lines) = read {
+                prop_assert_eq!(Ok(lines), page.map(|page| page.lines), "what is read is what the record has");
             }
         }
         Ok(())

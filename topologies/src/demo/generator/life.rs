@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use compact_str::format_compact;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -46,16 +47,16 @@ impl Life {
         let items: Vec<Item> = (0..random.random_range(1..=3)).map(|_| item(random)).collect();
         let order = OrderEvent {
             kind: OrderState::Placed,
-            order_id: format!("{prefix}-{number:06}"),
-            customer_id: format!("c-{customer:04}"),
-            store_id: format!("s-{store:02}"),
+            order_id: format_compact!("{prefix}-{number:06}"),
+            customer_id: format_compact!("c-{customer:04}"),
+            store_id: format_compact!("s-{store:02}"),
             amount_minor: items.iter().map(|item| i64::from(item.quantity) * item.unit_amount_minor).sum(),
             items,
-            currency: CURRENCIES[store as usize % CURRENCIES.len()].to_owned(),
+            currency: CURRENCIES[store as usize % CURRENCIES.len()].into(),
             // 555-0100 to 555-0199 belong to nobody.
             phone: Some(Phone::new(format!("+120255501{:02}", customer % 100))),
             occurred_at: at,
-            correlation_id: format!("x-{prefix}-{number:06}"),
+            correlation_id: format_compact!("x-{prefix}-{number:06}"),
         };
         let method = METHODS[random.random_range(0..METHODS.len())];
         let provider = PROVIDERS[random.random_range(0..PROVIDERS.len())];
@@ -87,19 +88,19 @@ impl Life {
             Step::Order(kind) => Input::Order(OrderEvent { kind, occurred_at, ..self.order.clone() }),
             Step::Payment(attempt, kind) => Input::Payment(self.payment(attempt, kind, occurred_at)),
         };
-        Event { key: self.order.order_id.clone(), input, timestamp: at }
+        Event { key: self.order.order_id.to_string(), input, timestamp: at }
     }
 
     fn payment(&self, attempt: u8, kind: PaymentState, occurred_at: Millis) -> PaymentEvent {
         PaymentEvent {
             kind,
             order_id: self.order.order_id.clone(),
-            payment_id: format!("p-{}-{attempt}", self.order.order_id),
+            payment_id: format_compact!("p-{}-{attempt}", self.order.order_id),
             method: self.method,
-            provider: self.provider.to_owned(),
+            provider: self.provider.into(),
             amount_minor: self.order.amount_minor,
             currency: self.order.currency.clone(),
-            failure_code: (kind == PaymentState::ApprovalFailed).then(|| "DECLINED".to_owned()),
+            failure_code: (kind == PaymentState::ApprovalFailed).then(|| "DECLINED".into()),
             occurred_at,
             correlation_id: self.order.correlation_id.clone(),
         }
@@ -128,7 +129,7 @@ impl Eq for Life {}
 
 fn item(random: &mut StdRng) -> Item {
     let (product, unit_amount_minor) = PRODUCTS[random.random_range(0..PRODUCTS.len())];
-    Item { product_id: product.to_owned(), quantity: random.random_range(1..=3), unit_amount_minor }
+    Item { product_id: product.into(), quantity: random.random_range(1..=3), unit_amount_minor }
 }
 
 /// How long before a step, in milliseconds; a full life takes about half a minute.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::fixture::{order_event, payment_event};
-use crate::model::TRANSITIONS_MAX;
+use crate::model::{TRANSITIONS_MAX, Text};
 
 const KEY: &str = "o-1";
 
@@ -12,7 +12,7 @@ fn order(kind: OrderState, occurred_at: Millis) -> OrderEvent {
 }
 
 fn payment(kind: PaymentState, payment_id: &str, occurred_at: Millis) -> PaymentEvent {
-    PaymentEvent { payment_id: payment_id.to_owned(), ..payment_event(KEY, kind, occurred_at) }
+    PaymentEvent { payment_id: payment_id.into(), ..payment_event(KEY, kind, occurred_at) }
 }
 
 fn o(kind: OrderState) -> Input {
@@ -78,10 +78,10 @@ fn placing_an_order_makes_its_status_and_tells_the_change_with_the_number_beside
     let outcome = run(&[Input::Order(order(OrderState::Placed, 100))]);
     let details = OrderDetails {
         state: OrderState::Placed,
-        customer_id: "c-1".to_owned(),
-        store_id: "s-1".to_owned(),
+        customer_id: "c-1".into(),
+        store_id: "s-1".into(),
         amount_minor: 1250,
-        currency: "USD".to_owned(),
+        currency: "USD".into(),
         item_count: 3,
         placed_at: 100,
     };
@@ -89,13 +89,13 @@ fn placing_an_order_makes_its_status_and_tells_the_change_with_the_number_beside
     assert_eq!(status.order.as_ref(), Some(&details));
     assert_eq!((status.payment.as_ref(), status.revision, status.updated_at), (None, 1, 100));
     let change = StatusChange {
-        order_id: KEY.to_owned(),
+        order_id: KEY.into(),
         revision: 1,
         subject: Subject::Order,
         order: Some(details),
         payment: None,
         occurred_at: 100,
-        correlation_id: "x-1".to_owned(),
+        correlation_id: "x-1".into(),
     };
     let phone = Some(Phone::new("+12025550142"));
     assert_eq!(outcome.effect, Some(Effect::Changed(Change { status: change.into(), phone })));
@@ -151,14 +151,14 @@ fn an_anomaly_names_event_state_and_reason() {
     let inputs = [o(OrderState::Placed), Input::Order(order(OrderState::Delivered, 7))];
     let Some(Effect::Anomalous(anomaly)) = run(&inputs).effect else { panic!() };
     let expected = Anomaly {
-        order_id: KEY.to_owned(),
+        order_id: KEY.into(),
         subject: Subject::Order,
         event: "DELIVERED".to_owned(),
         state: Some("PLACED".to_owned()),
         reason: AnomalyReason::IllegalTransition,
         text: "DELIVERED is not allowed after PLACED".to_owned(),
         occurred_at: 7,
-        correlation_id: "x-1".to_owned(),
+        correlation_id: "x-1".into(),
     };
     assert_eq!(anomaly, expected);
 }
@@ -278,7 +278,7 @@ fn a_refused_event_that_comes_again_is_judged_by_the_states_since() {
 #[test]
 fn a_repeat_with_bad_values_stays_an_anomaly() {
     let mut placed = order(OrderState::Placed, 1);
-    placed.currency = "usd".to_owned();
+    placed.currency = "usd".into();
     let before = run(&way_to_order(OrderState::Ready)).status;
     assert_eq!(reason(&apply(KEY, before, &Input::Order(placed))), Some(AnomalyReason::InvalidValue));
 }
@@ -299,9 +299,9 @@ fn bad_values_are_anomalies_and_change_nothing() {
         let outcome = apply_order(KEY, None, &event);
         assert_eq!((reason(&outcome), outcome.status), (Some(expected), None));
     };
-    check(|event| event.order_id = "o-2".to_owned(), AnomalyReason::KeyMismatch);
+    check(|event| event.order_id = "o-2".into(), AnomalyReason::KeyMismatch);
     check(|event| event.amount_minor = -1, AnomalyReason::InvalidValue);
-    check(|event| event.currency = "usd".to_owned(), AnomalyReason::InvalidValue);
+    check(|event| event.currency = "usd".into(), AnomalyReason::InvalidValue);
     check(|event| event.occurred_at = -1, AnomalyReason::InvalidValue);
     check(|event| event.items[0].quantity = 0, AnomalyReason::InvalidValue);
     check(|event| event.items[0].unit_amount_minor = -1, AnomalyReason::InvalidValue);
@@ -312,16 +312,16 @@ fn bad_values_are_anomalies_and_change_nothing() {
         let outcome = apply_payment(KEY, None, &event);
         assert_eq!((reason(&outcome), outcome.status), (Some(expected), None));
     };
-    check(|event| event.order_id = "o-2".to_owned(), AnomalyReason::KeyMismatch);
+    check(|event| event.order_id = "o-2".into(), AnomalyReason::KeyMismatch);
     check(|event| event.amount_minor = -1, AnomalyReason::InvalidValue);
-    check(|event| event.currency = String::new(), AnomalyReason::InvalidValue);
+    check(|event| event.currency = Text::default(), AnomalyReason::InvalidValue);
     check(|event| event.occurred_at = -1, AnomalyReason::InvalidValue);
 }
 
 #[test]
 fn a_repeat_with_other_content_is_an_anomaly() {
     let mut placed = order(OrderState::Placed, 2);
-    placed.customer_id = "c-2".to_owned();
+    placed.customer_id = "c-2".into();
     placed.phone = Some(Phone::new("+12025550143"));
     let before = run(&[o(OrderState::Placed)]).status;
     let outcome = apply(KEY, before.clone(), &Input::Order(placed));
