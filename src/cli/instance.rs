@@ -77,7 +77,7 @@ pub(super) fn exit_of_run(error: &RunError) -> u8 {
     match error {
         RunError::Topics(_) => exit::DATA,
         RunError::Store { .. } | RunError::StateDirectory(_) => exit::IO,
-        RunError::Group(_) => exit::TEMPORARY,
+        RunError::Group(_) | RunError::Offsets { .. } => exit::TEMPORARY,
         RunError::Thread { .. } | RunError::Stuck(_) | RunError::Restorer(_) | RunError::Client(_) => exit::SOFTWARE,
     }
 }

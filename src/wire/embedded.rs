@@ -49,6 +49,12 @@ impl EmbeddedBroker {
         self.cluster.create_topic(name, partitions)
     }
 
+    /// Lets the coordinator refuse the next OffsetFetch with GROUP_AUTHORIZATION_FAILED.
+    #[cfg(test)]
+    pub(crate) fn refuse_offset_fetch(&self) {
+        self.cluster.mock.refuse_offset_fetch();
+    }
+
     /// Lets the brokers refuse connections, or accept them again.
     #[cfg(test)]
     pub(super) fn set_down(&self, down: bool) {
