@@ -267,7 +267,7 @@ impl StreamThread {
             if let Some(damage) = running.task.state().damage() {
                 return Err(ThreadError::Task(*id, Fault::Store(damage.clone())));
             }
-            running.refresh_ends(&mut *self.consumer);
+            running.refresh_ends(&*self.consumer);
             running.publish(&self.setup.name, now);
         }
         Ok(())

@@ -164,6 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn the_end_that_was_fetched_is_known_while_no_broker_answers() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        let mut consumer = broker.consumer("reader").unwrap();
+        consumer.assign(&at, 0).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while consumer.fetched_end(&at).is_none() && Instant::now() < deadline {
+            consumer.wait(Duration::from_millis(50));
+        }
+        broker.set_down(true);
+        assert_eq!(consumer.fetched_end(&at), Some(0));
+        assert!(consumer.offsets(&at, Duration::from_millis(1)).is_err(), "asking waits, and fails");
+    }
+
+    #[test]
     fn clients_close_in_time_while_no_broker_answers() {
         let broker = EmbeddedBroker::start(1).unwrap();
         broker.create_topic("t", 1).unwrap();

@@ -71,6 +71,10 @@ impl Consumer for Quiet {
         self.end.map(|end| 0..end).ok_or_else(away)
     }
 
+    fn fetched_end(&self, _: &TopicPartition) -> Option<Offset> {
+        self.end
+    }
+
     fn close(self: Box<Self>, _: Duration) {}
 }
 
