@@ -63,12 +63,13 @@ impl Target {
         let published = Arc::new(published(&state));
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let metrics = Metrics::new().unwrap();
         let router = {
             let _entered = runtime.enter();
-            router(published, Metrics::new().unwrap(), config)
+            router(published, Arc::clone(&metrics), config)
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Server::start(runtime.handle(), listener, router, limits).unwrap();
+        let server = Server::start(runtime.handle(), listener, router, limits, metrics).unwrap();
         let address = server.address();
         Self { runtime, server: Some(server), address, _state: state, _directory: directory }
     }

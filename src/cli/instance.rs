@@ -120,9 +120,9 @@ impl Instance {
         let limits = limits(settings, raise_open_files());
         let router = {
             let _entered = tokio.enter();
-            query::router(Arc::clone(&published), metrics, query::Config::default())
+            query::router(Arc::clone(&published), Arc::clone(&metrics), query::Config::default())
         };
-        let server = Server::start(tokio.handle(), listener, router, limits).map_err(InstanceError::Http)?;
+        let server = Server::start(tokio.handle(), listener, router, limits, metrics).map_err(InstanceError::Http)?;
         tracing::info!(address = %server.address(), "serving HTTP");
         Ok(Self { runtime, server, tokio, published, span_export })
     }
