@@ -14,6 +14,7 @@ use super::{exit, show, status};
 use crate::dsl::StreamsBuilder;
 use crate::serde::{RegistryOptions, SchemaRegistry, SerdeError};
 use crate::task::Recipes;
+use crate::topology::TopologyError;
 use crate::wire::{self, Table};
 
 /// How often a running instance is looked at.
@@ -27,7 +28,43 @@ pub struct App {
     /// One line for `--help`.
     pub about: &'static str,
     /// Describes the topology; called once per instance.
-    pub describe: fn(&StreamsBuilder, &SchemaRegistry) -> Result<(), SerdeError>,
+    pub describe: Describe,
+}
+
+/// How an application describes its topology.
+#[derive(Debug, Clone, Copy)]
+pub enum Describe {
+    /// With serdes that need no schema registry.
+    Plain(fn(&StreamsBuilder)),
+    /// With serdes of the configured schema registry, which must be set.
+    Avro(fn(&StreamsBuilder, &SchemaRegistry) -> Result<(), SerdeError>),
+}
+
+/// Why an application has no recipes.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipesError {
+    /// It describes itself with a schema registry, and none is configured.
+    #[error(
+        "schema_registry.url is not set, and this application's records are Avro; \
+         set it in the file, as THALWEG__SCHEMA_REGISTRY__URL or --schema-registry"
+    )]
+    NoRegistry,
+    /// The client of the registry or a serde cannot be made.
+    #[error(transparent)]
+    Serde(#[from] SerdeError),
+    /// The topology has a mistake.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+}
+
+impl RecipesError {
+    /// The exit code that tells a supervisor whether to try again.
+    pub const fn exit(&self) -> u8 {
+        match self {
+            Self::NoRegistry => exit::USAGE,
+            Self::Serde(_) | Self::Topology(_) => exit::SOFTWARE,
+        }
+    }
 }
 
 /// Runs an application's command line to its end and returns the exit code.
@@ -117,13 +154,25 @@ pub fn registry(settings: &Registry) -> Result<SchemaRegistry, SerdeError> {
     })
 }
 
-/// The recipes of an application.
-pub fn recipes(application: App, id: &str, registry: &Registry) -> Result<Recipes, String> {
-    let registry = self::registry(registry).map_err(|error| error.to_string())?;
+/// The recipes of an application; only one with Avro needs `registry`.
+pub fn recipes<'a>(
+    application: App,
+    id: &str,
+    registry: impl Into<Option<&'a Registry>>,
+) -> Result<Recipes, RecipesError> {
     let builder = StreamsBuilder::new();
-    (application.describe)(&builder, &registry).map_err(|error| error.to_string())?;
-    let recipes = builder.build(id).map_err(|error| error.to_string())?;
-    Ok(Recipes { registry: Some(registry), ..recipes })
+    let registry = match application.describe {
+        Describe::Plain(describe) => {
+            describe(&builder);
+            None
+        }
+        Describe::Avro(describe) => {
+            let registry = self::registry(registry.into().ok_or(RecipesError::NoRegistry)?)?;
+            describe(&builder, &registry)?;
+            Some(registry)
+        }
+    };
+    Ok(Recipes { registry, ..builder.build(id)? })
 }
 
 fn topology(application: App, form: GraphForm) -> u8 {
@@ -135,7 +184,7 @@ fn topology(application: App, form: GraphForm) -> u8 {
             GraphForm::Text => print(&recipes.topology.describe(), exit::OK),
             GraphForm::Dot => print(&recipes.topology.dot(), exit::OK),
         },
-        Err(error) => complain(&error, exit::SOFTWARE),
+        Err(error) => complain(&error.to_string(), error.exit()),
     }
 }
 
@@ -143,13 +192,9 @@ fn serve(application: App, settings: &Settings) -> u8 {
     log(&settings.log);
     let id = &settings.application.id;
     tracing::info!(application = %id, version = env!("CARGO_PKG_VERSION"), "starting");
-    let Some(registry) = &settings.schema_registry else {
-        let missing = Problem::new("schema_registry.url", "is not set, and this application's records are Avro");
-        return complain(&report(&[missing]), exit::USAGE);
-    };
-    let recipes = match recipes(application, id, registry) {
+    let recipes = match recipes(application, id, settings.schema_registry.as_ref()) {
         Ok(recipes) => recipes,
-        Err(error) => return complain(&error, exit::SOFTWARE),
+        Err(error) => return complain(&error.to_string(), error.exit()),
     };
     let started = kafka_clients(settings).and_then(|kafka| Instance::start(settings, Arc::new(kafka), recipes));
     let instance = match started {

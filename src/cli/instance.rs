@@ -77,7 +77,7 @@ pub(super) fn exit_of_run(error: &RunError) -> u8 {
     match error {
         RunError::Topics(_) => exit::DATA,
         RunError::Store { .. } | RunError::StateDirectory(_) => exit::IO,
-        RunError::Group(_) => exit::TEMPORARY,
+        RunError::Group(_) | RunError::Offsets { .. } => exit::TEMPORARY,
         RunError::Thread { .. } | RunError::Stuck(_) | RunError::Restorer(_) | RunError::Client(_) => exit::SOFTWARE,
     }
 }
@@ -120,9 +120,9 @@ impl Instance {
         let limits = limits(settings, raise_open_files());
         let router = {
             let _entered = tokio.enter();
-            query::router(Arc::clone(&published), metrics, query::Config::default())
+            query::router(Arc::clone(&published), Arc::clone(&metrics), query::Config::default())
         };
-        let server = Server::start(tokio.handle(), listener, router, limits).map_err(InstanceError::Http)?;
+        let server = Server::start(tokio.handle(), listener, router, limits, metrics).map_err(InstanceError::Http)?;
         tracing::info!(address = %server.address(), "serving HTTP");
         Ok(Self { runtime, server, tokio, published, span_export })
     }

@@ -26,7 +26,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use application::{App, check, configuration, recipes, registry, run};
+pub use application::{App, Describe, RecipesError, check, configuration, recipes, registry, run};
 pub use arguments::{Arguments, Command, GraphForm, Options, Usage, parse};
 pub use environment::{arguments, variables};
 pub use exit::{DATA, IO, OK, SOFTWARE, TEMPORARY, UNAVAILABLE, USAGE};

@@ -41,6 +41,9 @@ struct Task {
     last_commit_age_seconds: Option<f64>,
     inputs: Vec<Input>,
     restore: Option<Restore>,
+    /// An instance of an older version does not tell it.
+    #[serde(default)]
+    waiting: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,8 +133,13 @@ fn render(instances: &[(Instance, Result<Tasks, String>)]) -> String {
     text += &table(
         ["TASK", "INSTANCE", "ROLE", "STATE", "LAG", "COMMITTED", "RESTORE"],
         &[4, 5],
-        tasks.into_iter().map(|(task, instance)| task_row(task, instance)),
+        tasks.iter().map(|(task, instance)| task_row(task, instance)),
     );
+    // Whole sentences, below: a column for them would be wider than a terminal.
+    let waiting: Vec<&str> = tasks.iter().flat_map(|(task, _)| &task.waiting).map(String::as_str).collect();
+    if !waiting.is_empty() {
+        text += &format!("\n{}\n", waiting.join("\n"));
+    }
     text
 }
 
@@ -219,8 +227,11 @@ mod tests {
         let tasks = |tasks: Vec<serde_json::Value>| {
             serde_json::from_value(json!({"instance": "x", "membership": "stable", "tasks": tasks})).unwrap()
         };
+        let mut waits = task("0_10", "active", Some(1), json!(null));
+        waits["waiting"] =
+            json!(["in-10 has been waiting for 12 s: schema id 7", "in-11 has been waiting for 3 s: no"]);
         let answers: Vec<Result<Tasks, String>> = vec![
-            Ok(tasks(vec![task("0_0", "active", Some(5), json!(null)), task("0_10", "active", Some(1), json!(null))])),
+            Ok(tasks(vec![task("0_0", "active", Some(5), json!(null)), waits])),
             Ok(tasks(vec![task("0_2", "restoring", None, restore)])),
             Err("Connection refused".to_owned()),
         ];
@@ -235,6 +246,9 @@ TASK  INSTANCE  ROLE       STATE      LAG  COMMITTED  RESTORE
 0_0   a:8080    active     running     10    0 s ago
 0_2   b:8080    restoring  restoring    -          -  43.2 %, 1500000 records left, 120000/s, about 13 s
 0_10  a:8080    active     running      2    0 s ago
+
+in-10 has been waiting for 12 s: schema id 7
+in-11 has been waiting for 3 s: no
 ";
         assert_eq!(text, expected);
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::key::{Default, variable};
 use super::*;
+use crate::dsl::{Consumed, Produced};
+use crate::serde::BytesSerde;
 
 fn file(text: &str) -> Option<(String, Result<String, String>)> {
     Some(("app.toml".to_owned(), Ok(text.to_owned())))
@@ -389,6 +391,24 @@ fn a_command_line_that_is_not_understood_exits_with_64() {
     for key in KEYS {
         assert!(help.text.contains(key.path) && help.text.contains(key.meaning), "{}", key.path);
     }
+}
+
+#[test]
+fn only_an_application_with_avro_needs_a_registry() {
+    let recipes = |describe| recipes(App { name: "app", about: "", describe }, "app", None);
+    let plain = recipes(Describe::Plain(|builder| {
+        builder
+            .stream::<Vec<u8>, Vec<u8>, _, _>("in", Consumed::with(BytesSerde, BytesSerde))
+            .to("out", Produced::with(BytesSerde, BytesSerde));
+    }));
+    assert!(plain.unwrap().registry.is_none());
+    let error = recipes(Describe::Avro(|_, _| Ok(()))).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "schema_registry.url is not set, and this application's records are Avro; set it in the file, as \
+         THALWEG__SCHEMA_REGISTRY__URL or --schema-registry"
+    );
+    assert_eq!(error.exit(), USAGE);
 }
 
 #[test]

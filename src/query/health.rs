@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::query::app::App;
 use crate::query::error::Error;
-use crate::query::snapshot::{Catalog, Health, Membership, Role, RoutingTable, TaskProgress, WaitProgress};
+use crate::query::snapshot::{Catalog, Health, LocalTask, Membership, Role, RoutingTable, WaitProgress};
+use crate::types::TaskId;
 
 /// `GET /livez`: whether the control loop and the stream threads turn; nothing outside the process counts.
 pub async fn livez(State(app): State<App>) -> Result<Json<Value>, Error> {
@@ -61,7 +62,7 @@ pub fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog, now: 
             Some(local) if local.role == Role::Active => {
                 let progress = local.progress.load();
                 let whole = progress.waits.iter().filter(|wait| wait.partition.is_none());
-                reasons.extend(whole.map(|wait| describe(&format!("task {task}"), wait, now)));
+                reasons.extend(whole.map(|wait| describe(*task, wait, now)));
             }
             Some(local) => reasons.push(format!("task {task} is {}", local.role.as_str())),
             None => reasons.push(format!("task {task} is not open")),
@@ -72,15 +73,17 @@ pub fn not_ready(health: &Health, table: &RoutingTable, catalog: &Catalog, now: 
 
 /// The partitions that wait for the schema registry.
 fn waiting(catalog: &Catalog, now: Instant) -> Vec<String> {
-    let progress = catalog.tasks.values().map(|local| local.progress.load());
-    let waits = |progress: &TaskProgress| -> Vec<String> {
-        let partition = |wait: &WaitProgress| Some(describe(&wait.partition.as_ref()?.to_string(), wait, now));
-        progress.waits.iter().filter_map(partition).collect()
+    let waits = |(task, local): (&TaskId, &LocalTask)| -> Vec<String> {
+        let progress = local.progress.load();
+        let partitions = progress.waits.iter().filter(|wait| wait.partition.is_some());
+        partitions.map(|wait| describe(*task, wait, now)).collect()
     };
-    progress.flat_map(|progress| waits(&progress)).collect()
+    catalog.tasks.iter().flat_map(waits).collect()
 }
 
-fn describe(who: &str, wait: &WaitProgress, now: Instant) -> String {
+/// Who waits of `task`, how long already, and what for: the words of every answer that tells it.
+pub fn describe(task: TaskId, wait: &WaitProgress, now: Instant) -> String {
+    let who = wait.partition.as_ref().map_or_else(|| format!("task {task}"), ToString::to_string);
     let seconds = now.saturating_duration_since(wait.since).as_secs();
     format!("{who} has been waiting for {seconds} s: {}", wait.reason)
 }
@@ -91,8 +94,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::query::snapshot::{Heartbeat, Instance, LocalTask};
-    use crate::types::{TaskId, TopicPartition};
+    use crate::query::snapshot::{Heartbeat, Instance, TaskProgress};
+    use crate::types::TopicPartition;
 
     fn local(role: Role) -> LocalTask {
         LocalTask { role, state: role.as_str().into(), reader: None, progress: Arc::default() }

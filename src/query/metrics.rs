@@ -16,9 +16,11 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Counter, CounterVec, Encoder as _, Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder,
+    Counter, CounterVec, Encoder as _, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
+    TextEncoder,
 };
 
+use crate::query::close_reason::CloseReason;
 use crate::serde::SchemaRegistry;
 use crate::types::TaskId;
 use description as all;
@@ -80,6 +82,8 @@ struct Threads {
 }
 
 struct Http {
+    connections: IntGauge,
+    closed: IntCounterVec,
     requests: IntCounterVec,
     seconds: HistogramVec,
     reads: IntCounterVec,
@@ -239,6 +243,8 @@ impl Threads {
 impl Http {
     fn new(r: &mut Registrar) -> Result<Self, prometheus::Error> {
         Ok(Self {
+            connections: r.gauges(&all::HTTP_CONNECTIONS)?.with_label_values(NO_LABELS),
+            closed: r.counters(&all::HTTP_CLOSED)?,
             requests: r.counters(&all::HTTP_REQUESTS)?,
             seconds: r.histograms(&all::HTTP_SECONDS, &HTTP_SECONDS)?,
             reads: r.counters(&all::READS)?,
@@ -383,6 +389,14 @@ impl Metrics {
     /// Spans with this outcome.
     pub fn spans(&self, outcome: SpanOutcome) -> IntCounter {
         self.spans.with_label_values(&[outcome.as_str()])
+    }
+
+    pub(super) fn http_connections(&self, open: usize) {
+        self.http.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn http_closed(&self, reason: CloseReason) {
+        self.http.closed.with_label_values(&[reason.as_str()]).inc();
     }
 
     pub(super) fn http_request(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {

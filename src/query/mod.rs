@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod close_reason;
 pub(crate) mod cursor;
 mod error;
 pub(crate) mod freshness;

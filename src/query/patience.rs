@@ -6,6 +6,8 @@
 use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ pub struct Patient {
     stream: TcpStream,
     limit: Duration,
     wait: Option<Wait>,
+    /// Whether bytes came after the last ones that were written.
+    heard: Arc<AtomicBool>,
 }
 
 /// A write has to wait for the client; ends when the answer or [`BYTES_PER_LIMIT`] of it went out.
@@ -30,14 +34,16 @@ struct Wait {
 }
 
 impl Patient {
-    /// Lets the client of `stream` take at most `limit` per [`BYTES_PER_LIMIT`] of an answer.
-    pub const fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, wait: None }
+    /// Lets the client of `stream` take at most `limit` per [`BYTES_PER_LIMIT`] of an answer; keeps in `heard` whether
+    /// bytes came after the last ones that were written.
+    pub const fn new(stream: TcpStream, limit: Duration, heard: Arc<AtomicBool>) -> Self {
+        Self { stream, limit, wait: None, heard }
     }
 
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(bytes)) => {
+                self.heard.store(false, Ordering::Relaxed);
                 self.wait.take_if(|wait| {
                     wait.taken += bytes;
                     wait.taken >= BYTES_PER_LIMIT
@@ -59,7 +65,12 @@ impl Patient {
 
 impl AsyncRead for Patient {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }
 

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,6 +19,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::query::close_reason::CloseReason;
+use crate::query::metrics::Metrics;
 use crate::query::patience::Patient;
 
 /// Most bytes of request line and headers that are read, and so the read buffer of a connection. `app.rs` refuses less
@@ -69,8 +72,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `router` on `listener` with tasks of `runtime`, until [`Server::stop`].
-    pub fn start(runtime: &Handle, listener: TcpListener, router: Router, limits: Limits) -> io::Result<Self> {
+    /// Serves `router` on `listener` with tasks of `runtime`, until [`Server::stop`]; counts connections in `metrics`.
+    pub fn start(
+        runtime: &Handle,
+        listener: TcpListener,
+        router: Router,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
         // The standard library lets 128 wait: in a burst the system would ignore more for a second.
         rustix::net::listen(&listener, LISTEN_QUEUE)?;
         let address = listener.local_addr()?;
@@ -80,7 +89,7 @@ impl Server {
             tokio::net::TcpListener::from_std(listener)?
         };
         let (stop, stopping) = oneshot::channel();
-        let accepting = runtime.spawn(accept(listener, router, limits, stopping));
+        let accepting = runtime.spawn(accept(listener, router, limits, metrics, stopping));
         Ok(Self { address, stop, accepting })
     }
 
@@ -101,6 +110,7 @@ async fn accept(
     listener: tokio::net::TcpListener,
     router: Router,
     limits: Limits,
+    metrics: Arc<Metrics>,
     mut stopping: oneshot::Receiver<Duration>,
 ) -> Stopped {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
@@ -108,20 +118,24 @@ async fn accept(
     let mut connections = JoinSet::new();
     let mut warned: Option<Instant> = None;
     let deadline = loop {
+        metrics.http_connections(connections.len());
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
             (slot, listener.accept().await)
         };
         tokio::select! {
             deadline = &mut stopping => break deadline.unwrap_or_default(),
-            Some(_finished) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => if let Ok(Some(reason)) = ended {
+                metrics.http_closed(reason);
+            },
             (slot, accepted) = next => match accepted {
                 Ok((stream, _)) => {
-                    let connection = graceful.watch(connection(stream, router.clone(), limits));
+                    let heard = Arc::default();
+                    let connection = graceful.watch(connection(stream, router.clone(), limits, Arc::clone(&heard)));
                     connections.spawn(async move {
-                        // A connection that ends in an error is the client's affair: reset, timeout, no HTTP.
-                        let _ = connection.await;
+                        let ended = connection.await;
                         drop(slot);
+                        CloseReason::of(&ended.err()?, heard.load(Ordering::Relaxed))
                     });
                 }
                 // The client was gone before it was served.
@@ -144,7 +158,7 @@ async fn accept(
 
 type Connection = http1::Connection<TokioIo<Patient>, TowerToHyperService<Router>>;
 
-fn connection(stream: TcpStream, router: Router, limits: Limits) -> Connection {
+fn connection(stream: TcpStream, router: Router, limits: Limits, heard: Arc<AtomicBool>) -> Connection {
     // Without it, small answers wait for the client's delayed acknowledgement; a refusal costs only that.
     let _ = stream.set_nodelay(true);
     http1::Builder::new()
@@ -154,5 +168,8 @@ fn connection(stream: TcpStream, router: Router, limits: Limits) -> Connection {
         .max_buf_size(HEAD_BYTES_MAX)
         // A client may close its side after the request and still wants the answer.
         .half_close(true)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), TowerToHyperService::new(router))
+        .serve_connection(
+            TokioIo::new(Patient::new(stream, limits.write_timeout, heard)),
+            TowerToHyperService::new(router),
+        )
 }

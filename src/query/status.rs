@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::query::app::App;
 use crate::query::error::Error;
 use crate::query::gauges;
+use crate::query::health;
 use crate::query::params::no_parameters;
 use crate::query::snapshot::{InputProgress, LocalTask, RestoreProgress, StoreProgress};
 use crate::types::{Offset, TaskId};
@@ -85,6 +86,7 @@ fn task(id: TaskId, local: &LocalTask, now: Instant) -> Value {
         "inputs": progress.inputs.iter().map(input).collect::<Vec<_>>(),
         "stores": progress.stores.iter().map(store).collect::<Vec<_>>(),
         "restore": progress.restore.as_ref().map(restore),
+        "waiting": progress.waits.iter().map(|wait| health::describe(id, wait, now)).collect::<Vec<_>>(),
     })
 }
 

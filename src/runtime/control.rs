@@ -19,7 +19,7 @@ use super::workers::Workers;
 use crate::group::codec::SubscriptionInfo;
 use crate::group::leader::{self, Tasks};
 use crate::group::member::{End, Event, Order, Target};
-use crate::group::{TaskSet, reconcile};
+use crate::group::{ErrorCode, TaskSet, reconcile};
 use crate::query::{Heartbeat, Membership, ReopenCause};
 use crate::types::TaskId;
 use crate::wire::coordinator::Membership as Group;
@@ -54,6 +54,17 @@ pub enum RunError {
         task: TaskId,
         /// What the store said, with the path.
         error: thalweg_state::Error,
+    },
+    /// Nobody may tell a task where it goes on.
+    #[error(
+        "task {task}: the group coordinator refused to tell offsets: {code}; \
+         let this client read the group and the task's input topics, then start again"
+    )]
+    Offsets {
+        /// The task.
+        task: TaskId,
+        /// How.
+        code: ErrorCode,
     },
     /// Topics are not as the application needs them.
     #[error("{0}")]

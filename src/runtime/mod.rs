@@ -37,3 +37,5 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod clock_steps;
+#[cfg(test)]
+mod refused;

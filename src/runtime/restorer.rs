@@ -246,6 +246,7 @@ impl Restorer {
                 next,
                 end: range.end,
             });
+            self.beat();
         }
         Ok(changelogs)
     }
@@ -313,6 +314,7 @@ impl Restorer {
                     tracing::warn!(partition = %changelog.partition, %reason, "reading a changelog");
                 }
             }
+            self.beat();
         }
         Ok(())
     }

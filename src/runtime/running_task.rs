@@ -1,6 +1,6 @@
 //! A task on its stream thread: its queues are filled, its outbox is drained, its progress is published.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::progress::{self, ProgressCell};
 use super::stream_thread::SEND_TIMEOUT;
@@ -13,8 +13,6 @@ use crate::wire::{self, Consumer, PartitionEvent, Producer};
 const QUEUE_RECORDS: usize = 2_000;
 /// Records asked for in one read.
 const READ_RECORDS: usize = 1_000;
-/// How long the broker may take to tell the end of a partition.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A task and what belongs to it on this thread.
 pub(super) struct RunningTask {
@@ -175,12 +173,11 @@ impl RunningTask {
         }
     }
 
-    /// Asks for the ends of partitions that are not known to be read to their end.
-    pub(super) fn refresh_ends(&mut self, consumer: &mut dyn Consumer) {
+    /// Looks up the ends of partitions that are not known to be read to their end. Nobody is asked: a broker that is
+    /// away must not hold up the thread.
+    pub(super) fn refresh_ends(&mut self, consumer: &dyn Consumer) {
         for (partition, end) in self.inputs.iter().zip(&mut self.ends) {
-            if end.is_none() {
-                *end = consumer.offsets(partition, OFFSETS_TIMEOUT).ok().map(|range| range.end);
-            }
+            *end = end.or_else(|| consumer.fetched_end(partition));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::group::{CommitMetadata, CommitPolicy, Tick, Uncommitted, commit_is_du
 use crate::query::{Heartbeat, Metrics, ThreadMetrics, Tracer};
 use crate::task::{Fault, Input, Recipes, Step, Task, TaskOptions};
 use crate::types::{TaskId, TopicPartition};
-use crate::wire::coordinator::OffsetsClient;
+use crate::wire::coordinator::{FetchError, OffsetsClient};
 use crate::wire::{self, Consumer, Kafka, Producer};
 
 /// Records of one task processed before the next task has its turn.
@@ -142,11 +142,15 @@ impl StreamThread {
 
     fn start(&mut self, start: StartTask) {
         let StartTask { task: id, state, inputs, progress } = start;
-        let inputs = match self.inputs(&inputs).and_then(|inputs| self.read_from(inputs)) {
+        let inputs = match self.inputs(&inputs).and_then(|inputs| Ok(self.read_from(inputs)?)) {
             Ok(inputs) => inputs,
             Err(error) => {
                 let cause = ReleaseCause::Reopen { reason: error.to_string() };
-                self.tell(Released { tasks: vec![(id, state)], cause });
+                self.tell(ControlEvent::Released(Released { tasks: vec![(id, state)], cause }));
+                // Opened again, it would be refused again.
+                if let FetchError::Refused(code) = error {
+                    self.tell(ControlEvent::Failed(RunError::Offsets { task: id, code }));
+                }
                 return;
             }
         };
@@ -170,9 +174,9 @@ impl StreamThread {
         self.tasks.values_mut().for_each(|running| running.task.set_cache_limit(share));
     }
 
-    fn tell(&self, released: Released) {
+    fn tell(&self, event: ControlEvent) {
         // Control ends last; when it is gone nobody waits for the answer.
-        let _ = self.setup.events.send(ControlEvent::Released(released));
+        let _ = self.setup.events.send(event);
     }
 
     /// Starts to read every input; when one cannot be read none is.
@@ -188,7 +192,7 @@ impl StreamThread {
     }
 
     /// Where each input goes on: at its committed offset, else at the start of its log.
-    fn inputs(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Input>, wire::Error> {
+    fn inputs(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Input>, FetchError> {
         let committed = self.setup.offsets.fetch(partitions, OFFSETS_TIMEOUT)?;
         let mut inputs = Vec::with_capacity(partitions.len());
         for partition in partitions {
@@ -228,7 +232,7 @@ impl StreamThread {
             self.metrics.closed.inc();
         }
         self.share_caches();
-        self.tell(Released { tasks: released, cause });
+        self.tell(ControlEvent::Released(Released { tasks: released, cause }));
     }
 
     fn turn(&mut self) -> Result<(), ThreadError> {
@@ -263,7 +267,7 @@ impl StreamThread {
             if let Some(damage) = running.task.state().damage() {
                 return Err(ThreadError::Task(*id, Fault::Store(damage.clone())));
             }
-            running.refresh_ends(&mut *self.consumer);
+            running.refresh_ends(&*self.consumer);
             running.publish(&self.setup.name, now);
         }
         Ok(())
@@ -345,8 +349,7 @@ impl StreamThread {
         let others = self.tasks.keys().copied().collect();
         self.hand_back(&others, ReleaseCause::Reopen { reason });
         if error.kind == ErrorKind::Io {
-            // Control ends last; when it is gone nobody waits for the answer.
-            let _ = self.setup.events.send(ControlEvent::Failed(RunError::Store { task, error }));
+            self.tell(ControlEvent::Failed(RunError::Store { task, error }));
         }
     }
 

@@ -22,6 +22,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("an_assignment_starts_exactly_where_asked", an_assignment_starts_exactly_where_asked),
     ("a_lost_offset_is_told_and_another_can_be_assigned", a_lost_offset_is_told_and_another_can_be_assigned),
     ("the_end_is_told_again_after_it_moved", the_end_is_told_again_after_it_moved),
+    ("a_fetch_tells_the_end_also_of_what_is_not_read_yet", a_fetch_tells_the_end_also_of_what_is_not_read_yet),
     ("a_wait_ends_when_something_arrives", a_wait_ends_when_something_arrives),
     ("a_flush_tells_the_acknowledged_offsets", a_flush_tells_the_acknowledged_offsets),
     ("a_producer_that_failed_takes_nothing_more", a_producer_that_failed_takes_nothing_more),
@@ -256,6 +257,32 @@ fn the_end_is_told_again_after_it_moved(kafka: &dyn Kafka, topic: &str) {
             assert_eq!(event, PartitionEvent::End { offset: round * 3 + seen.len() as i64 });
         }
         assert_eq!(seen, (round * 3..round * 3 + 3).collect::<Vec<_>>());
+    }
+}
+
+fn a_fetch_tells_the_end_also_of_what_is_not_read_yet(kafka: &dyn Kafka, topic: &str) {
+    create(kafka, topic, 1);
+    let at = TopicPartition::new(topic, 0);
+    let mut producer = kafka.producer("writer").unwrap();
+    let mut consumer = kafka.consumer("reader").unwrap();
+    write(producer.as_mut(), &at, &numbered(0..5));
+    assert_eq!(consumer.fetched_end(&at), None, "nothing was fetched");
+    consumer.assign(&at, 2).unwrap();
+    wait_for_end(consumer.as_mut(), &at, 5);
+    let (records, _) = read_to_event(consumer.as_mut(), &at);
+    assert_eq!(offsets_of(&records), [2, 3, 4]);
+    write(producer.as_mut(), &at, &numbered(5..7));
+    wait_for_end(consumer.as_mut(), &at, 7);
+    consumer.unassign(&at).unwrap();
+    assert_eq!(consumer.fetched_end(&at), None, "it may move unseen");
+}
+
+/// Reads nothing.
+fn wait_for_end(consumer: &mut dyn Consumer, partition: &TopicPartition, end: Offset) {
+    let deadline = Instant::now() + PATIENCE;
+    while consumer.fetched_end(partition) != Some(end) {
+        assert!(Instant::now() < deadline, "{:?}, not {end}", consumer.fetched_end(partition));
+        consumer.wait(Duration::from_millis(50));
     }
 }
 

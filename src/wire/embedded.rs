@@ -49,6 +49,12 @@ impl EmbeddedBroker {
         self.cluster.create_topic(name, partitions)
     }
 
+    /// Lets the coordinator refuse the next OffsetFetch with GROUP_AUTHORIZATION_FAILED.
+    #[cfg(test)]
+    pub(crate) fn refuse_offset_fetch(&self) {
+        self.cluster.mock.refuse_offset_fetch();
+    }
+
     /// Lets the brokers refuse connections, or accept them again.
     #[cfg(test)]
     pub(super) fn set_down(&self, down: bool) {
@@ -155,6 +161,22 @@ mod tests {
             event = consumer.read(&at, 1000, &mut batch).unwrap();
         }
         assert_eq!((event, batch.len()), (Some(PartitionEvent::OffsetOutOfRange), 0));
+    }
+
+    #[test]
+    fn the_end_that_was_fetched_is_known_while_no_broker_answers() {
+        let broker = EmbeddedBroker::start(1).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        let mut consumer = broker.consumer("reader").unwrap();
+        consumer.assign(&at, 0).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while consumer.fetched_end(&at).is_none() && Instant::now() < deadline {
+            consumer.wait(Duration::from_millis(50));
+        }
+        broker.set_down(true);
+        assert_eq!(consumer.fetched_end(&at), Some(0));
+        assert!(consumer.offsets(&at, Duration::from_millis(1)).is_err(), "asking waits, and fails");
     }
 
     #[test]

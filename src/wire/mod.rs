@@ -86,6 +86,10 @@ pub trait Consumer: Send {
     /// First and next-to-write offset of a partition, asked from the broker.
     fn offsets(&mut self, partition: &TopicPartition, timeout: Duration) -> Result<std::ops::Range<Offset>, Error>;
 
+    /// Next-to-write offset of an assigned partition as the last fetch from it told, without asking; `None` before the
+    /// first one. Records of an open transaction count, which cannot be read yet.
+    fn fetched_end(&self, partition: &TopicPartition) -> Option<Offset>;
+
     /// Closes within `deadline`; afterwards nothing is read.
     fn close(self: Box<Self>, deadline: Duration);
 }

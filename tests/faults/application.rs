@@ -65,7 +65,6 @@ kafka.bootstrap_servers = \"{servers}\"
 kafka.group.instance_id = \"only\"
 kafka.group.session_timeout_ms = 6000
 kafka.group.heartbeat_interval_ms = 500
-schema_registry.url = \"http://127.0.0.1:1\"
 http.bind = \"127.0.0.1:{PORT}\"
 {settings}
 ",

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thalweg::cli::App;
+use thalweg::cli::{App, Describe};
 use thalweg::dsl::{Consumed, Grouped, Joined, KStream, KTable, Materialized, Source, StreamsBuilder};
-use thalweg::serde::{JsonSerde, SchemaRegistry, SerdeError, StringSerde};
+use thalweg::serde::{JsonSerde, StringSerde};
 
 /// Names the topic of events.
 pub const EVENTS: &str = "THALWEG_FAULTS_EVENTS";
@@ -25,7 +25,7 @@ pub const SEEN: &str = "seen";
 pub const GROUPS: &str = "groups";
 const GROUP_COUNT: u64 = 10;
 
-pub const APP: App = App { name: "faults", about: "Follows numbered events", describe };
+pub const APP: App = App { name: "faults", about: "Follows numbered events", describe: Describe::Plain(describe) };
 
 /// A row of `seen`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub type Group = BTreeMap<String, u64>;
 
 type Events = KStream<String, String, Source<String, String, StringSerde, StringSerde>>;
 
-fn describe(builder: &StreamsBuilder, _: &SchemaRegistry) -> Result<(), SerdeError> {
+fn describe(builder: &StreamsBuilder) {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let topic = variable(EVENTS);
     let events = builder.stream(&topic, Consumed::with(StringSerde, StringSerde));
@@ -53,7 +53,6 @@ fn describe(builder: &StreamsBuilder, _: &SchemaRegistry) -> Result<(), SerdeErr
         JOIN => join(builder, events, &topic),
         _ => groups(seen(events)),
     }
-    Ok(())
 }
 
 fn seen(events: Events) -> KTable<String, Seen> {

@@ -9,6 +9,7 @@
 pub mod child;
 pub mod collector;
 pub mod fake_registry;
+pub mod heap;
 pub mod http;
 pub mod instance;
 pub mod kafka;

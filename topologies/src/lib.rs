@@ -17,14 +17,14 @@ pub mod status_changes;
 pub mod topics;
 pub mod topology;
 
-use thalweg::cli::App;
+use thalweg::cli::{App, Describe};
 
 /// The application as its command line runs it.
 pub const APP: App = App {
     name: "orders",
     about: "Order and payment views on Kafka topics; `orders demo` runs everything in one process",
-    describe: |builder, registry| {
+    describe: Describe::Avro(|builder, registry| {
         topology::describe(builder, &serdes::Serdes::new(registry)?);
         Ok(())
-    },
+    }),
 };

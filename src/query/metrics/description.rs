@@ -55,7 +55,7 @@ pub const LABELS: &[(&str, &str)] = &[
         "who holds the memory: `block_cache`, `memtables`, `memory_stores`, `queues`, `record_cache`, `overlay`, `outbox`",
     ),
     ("partition", "a partition number of an input topic"),
-    ("reason", "a word of the code for what was wrong with a record"),
+    ("reason", "a word of the code for what was wrong with a record or a connection"),
     ("role", "`active`, `standby` or `restoring`; `none` when no replica answered"),
     ("route", "a path template such as `/v1/views/{view}/{key}`, or `unmatched`"),
     ("state", "where the process stands in its group: `joining`, `stable`, `rebalancing`, `leaving`"),
@@ -350,6 +350,21 @@ pub static REBALANCE_SECONDS: Description = histogram(
 
 // HTTP.
 
+pub static HTTP_CONNECTIONS: Description = gauge(
+    "thalweg_http_connections",
+    "connections",
+    &[],
+    "HTTP connections that are open; at the bound more wait, unaccepted",
+    "",
+);
+pub static HTTP_CLOSED: Description = counter(
+    "thalweg_http_connections_closed_total",
+    "connections",
+    &["reason"],
+    "HTTP connections that this instance closed; the reason is `idle` (no request in time), `slow_headers`, \
+     `slow_reader` (an answer was not taken in time) or `malformed`",
+    "",
+);
 pub static HTTP_REQUESTS: Description = counter(
     "thalweg_http_requests_total",
     "requests",

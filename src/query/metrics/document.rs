@@ -36,6 +36,7 @@ const USES: &str = "
 | Was a store rebuilt? | `increase(thalweg_task_reopened_total{cause=\"rebuild\"}[1h]) > 0` |
 | Are rebalances frequent? | `increase(thalweg_rebalances_total[15m]) > 3` |
 | Do reads fail? | `rate(thalweg_view_reads_total{outcome=~\"unavailable\\|failed\"}[5m])` |
+| Do clients hold connections up? | `rate(thalweg_http_connections_closed_total{reason=~\"slow_headers\\|slow_reader\"}[5m])` |
 | Do bad records come in? | `rate(thalweg_dead_letters_total[5m])` |
 | Are spans lost? | `rate(thalweg_spans_total{outcome=~\"dropped\\|failed\"}[5m])` |
 ";

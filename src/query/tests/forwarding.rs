@@ -30,7 +30,8 @@ impl Cluster {
             .collect();
         let start = |(world, listener): (&World, TcpListener)| {
             world.table(|table| table.instances.clone_from(&instances));
-            Server::start(&Handle::current(), listener, world.router(), Limits::default()).unwrap()
+            Server::start(&Handle::current(), listener, world.router(), Limits::default(), Arc::clone(&world.metrics))
+                .unwrap()
         };
         let servers = worlds.iter().zip(listeners).map(start).collect();
         Self { worlds, _servers: servers }
@@ -151,7 +152,8 @@ async fn what_is_not_the_owner_is_not_believed() {
     let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = foreign.local_addr().unwrap().to_string();
     let page = Router::new().fallback(async || "<html>");
-    let _foreign = Server::start(&Handle::current(), foreign, page, Limits::default()).unwrap();
+    let _foreign =
+        Server::start(&Handle::current(), foreign, page, Limits::default(), Metrics::new().unwrap()).unwrap();
     let cluster = Cluster::start(&["a", "b"]);
     let task = TaskId::new(0, 1);
     cluster.owned_by(task, 1, FakeReader { echo: true, ..reader_at(1) });

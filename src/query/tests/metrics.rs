@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::query::close_reason::CloseReason;
 use crate::query::metrics::description::{Description, Kind, LABELS};
 use crate::query::metrics::{HopOutcome, Registrar};
 use crate::query::{MemoryOwner, ReopenCause, RestoreProgress, SpanOutcome, metrics_document};
@@ -266,6 +267,7 @@ async fn what_a_scrape_answers_is_what_is_documented() {
     metrics.spans(SpanOutcome::Sent).inc();
     metrics.forwarded(HopOutcome::Answered, Duration::ZERO);
     metrics.read("active", false, StatusCode::OK);
+    metrics.http_closed(CloseReason::Idle);
     for local in world.published.catalog.load().tasks.values() {
         let progress = TaskProgress::clone(&local.progress.load());
         let last_commit = Some(std::time::Instant::now());

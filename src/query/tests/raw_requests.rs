@@ -445,7 +445,8 @@ fn every_bad_request_has_its_one_answer_and_readers_go_on() {
     let server = {
         let _entered = runtime.enter();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Server::start(runtime.handle(), listener, world.router(), Limits::default()).unwrap()
+        Server::start(runtime.handle(), listener, world.router(), Limits::default(), Arc::clone(&world.metrics))
+            .unwrap()
     };
     let address = server.address();
     let cases: Vec<Case> = [
@@ -487,7 +488,7 @@ fn garbage_behind_a_good_request_costs_only_the_connection() {
     let _entered = runtime.enter();
     let router = World::new().with_orders(&[("o-1", json!(1))]).router();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server::start(runtime.handle(), listener, router, Limits::default()).unwrap();
+    let server = Server::start(runtime.handle(), listener, router, Limits::default(), Metrics::new().unwrap()).unwrap();
     let good = get("/v1/views/orders/o-1");
     for garbage in ["\0\0\0", "GET", "\r\n\r\n\r\n", "xyzzy\r\n\r\n", "GET / HTTP/7\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"]
     {

@@ -18,7 +18,12 @@ fn runtime() -> Runtime {
 }
 
 fn serve(handle: &Handle, router: Router, limits: Limits) -> Server {
-    Server::start(handle, TcpListener::bind("127.0.0.1:0").unwrap(), router, limits).unwrap()
+    counted(handle, router, limits, &Metrics::new().unwrap())
+}
+
+fn counted(handle: &Handle, router: Router, limits: Limits, metrics: &Arc<Metrics>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    Server::start(handle, listener, router, limits, Arc::clone(metrics)).unwrap()
 }
 
 fn orders(handle: &Handle, limits: Limits) -> Server {
@@ -163,6 +168,58 @@ fn broken_requests_are_refused_and_others_go_on() {
         let good = ask(server.address(), &[READ, b"Connection: close\r\n\r\n"].concat());
         assert!(good.starts_with("HTTP/1.1 200 OK\r\n"), "after {shown}: {good}");
     }
+}
+
+/// Waits until the scrape has this line.
+fn wait_for(metrics: &Metrics, line: &str) {
+    let started = Instant::now();
+    loop {
+        let text = String::from_utf8(metrics.text(&[])).unwrap();
+        if text.lines().any(|found| found == line) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "no `{line}` in:\n{text}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn connections_are_counted_while_they_are_open() {
+    let (runtime, metrics) = (runtime(), Metrics::new().unwrap());
+    let server = counted(runtime.handle(), large(1), Limits::default(), &metrics);
+    let mut streams: Vec<TcpStream> = Vec::new();
+    for open in 1..=3 {
+        streams.push(connect(server.address()));
+        wait_for(&metrics, &format!("thalweg_http_connections {open}"));
+    }
+    for open in (0..3).rev() {
+        streams.pop();
+        wait_for(&metrics, &format!("thalweg_http_connections {open}"));
+    }
+    let text = String::from_utf8(metrics.text(&[])).unwrap();
+    assert!(!text.contains("thalweg_http_connections_closed_total"), "their clients closed them: {text}");
+}
+
+#[test]
+fn connections_that_the_server_closes_are_counted_by_reason() {
+    let (runtime, metrics) = (runtime(), Metrics::new().unwrap());
+    let limits = Limits { write_timeout: Duration::from_millis(150), ..quick() };
+    let server = counted(runtime.handle(), large(1 << 20), limits, &metrics);
+    let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (sent, reason, count) in [
+        (String::new(), "idle", 1),
+        (request.trim_end().to_owned(), "slow_headers", 1),
+        ("no request\r\n\r\n".to_owned(), "malformed", 1),
+        (request.repeat(100), "slow_reader", 1),
+        (String::new(), "idle", 2),
+    ] {
+        let mut stream = connect(server.address());
+        stream.write_all(sent.as_bytes()).unwrap();
+        wait_for(&metrics, &format!("thalweg_http_connections_closed_total{{reason=\"{reason}\"}} {count}"));
+    }
+    let answered = ask(server.address(), request.as_bytes());
+    assert!(answered.starts_with("HTTP/1.1 200 OK\r\n"));
+    wait_for(&metrics, "thalweg_http_connections_closed_total{reason=\"idle\"} 3");
 }
 
 #[test]

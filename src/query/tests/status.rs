@@ -2,7 +2,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::query::app::routes;
-use crate::query::snapshot::Heartbeat;
+use crate::query::snapshot::{Heartbeat, WaitProgress};
+use crate::types::TopicPartition;
 
 #[tokio::test]
 async fn the_views_are_listed() {
@@ -67,9 +68,28 @@ async fn tasks_show_how_far_they_are() {
                 "store": "orders-store", "changelog": "app-orders-changelog-2", "position": 5, "end": 9,
                 "remaining": 4, "bytes": 4096,
             }],
-            "restore": null,
+            "restore": null, "waiting": [],
         }]})
     );
+}
+
+#[tokio::test]
+async fn a_task_that_waits_says_so_in_the_words_of_the_probe() {
+    let world = World::new().with_orders(&[]);
+    let since = Instant::now().checked_sub(Duration::from_millis(12_900)).unwrap();
+    let wait = |partition, reason: &str| WaitProgress { partition, since, reason: reason.into() };
+    let waits = vec![
+        wait(None, "subject 'out-value': refused"),
+        wait(Some(TopicPartition::new("order.events", 1)), "schema id 7: refused"),
+    ];
+    let waiting = TaskProgress { waits, ..TaskProgress::default() };
+    world.published.catalog.load().tasks[&TaskId::new(0, 1)].progress.store(Arc::new(waiting));
+    let told = [
+        "task 0_1 has been waiting for 12 s: subject 'out-value': refused",
+        "order.events-1 has been waiting for 12 s: schema id 7: refused",
+    ];
+    assert_eq!(world.get("/v1/tasks").await.json()["tasks"][1]["waiting"], json!(told));
+    assert_eq!(world.get("/readyz").await.json()["reasons"], json!(told));
 }
 
 #[tokio::test]

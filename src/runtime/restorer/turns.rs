@@ -15,10 +15,29 @@ use crate::wire::ErrorKind as WireError;
 const PATIENCE: Duration = Duration::from_secs(20);
 const TASK: TaskId = TaskId::new(0, 0);
 
-/// A cluster that tells offsets or not, and never has a record.
+/// A cluster that never has a record, and takes a moment for every question about a partition.
 struct Quiet {
-    answers: bool,
+    /// Of every partition; `None`: it does not tell.
+    end: Option<Offset>,
     asked: Sender<Instant>,
+    /// The restorer's, as of each question.
+    heartbeats: Sender<Duration>,
+    heartbeat: Heartbeat,
+    started: Instant,
+}
+
+impl Quiet {
+    fn take_a_moment(&self) {
+        let _ = self.heartbeats.send(last_beat(&self.heartbeat, self.started));
+        // Longer than the resolution of a heartbeat.
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+/// The silence as it looks an hour after `started` shows when the last beat was.
+fn last_beat(heartbeat: &Heartbeat, started: Instant) -> Duration {
+    let hour = Duration::from_secs(3_600);
+    hour - heartbeat.stuck_for(started + hour).unwrap()
 }
 
 impl Consumer for Quiet {
@@ -36,7 +55,8 @@ impl Consumer for Quiet {
         _: usize,
         _: &mut SourceBatch,
     ) -> Result<Option<PartitionEvent>, wire::Error> {
-        Ok(None)
+        self.take_a_moment();
+        Ok(self.end.map(|offset| PartitionEvent::End { offset }))
     }
 
     fn wait(&mut self, timeout: Duration) -> bool {
@@ -46,8 +66,13 @@ impl Consumer for Quiet {
 
     fn offsets(&mut self, at: &TopicPartition, _: Duration) -> Result<Range<Offset>, wire::Error> {
         let _ = self.asked.send(Instant::now());
+        self.take_a_moment();
         let away = || wire::Error { kind: WireError::Retriable, context: at.to_string(), reason: "away".to_owned() };
-        if self.answers { Ok(0..0) } else { Err(away()) }
+        self.end.map(|end| 0..end).ok_or_else(away)
+    }
+
+    fn fetched_end(&self, _: &TopicPartition) -> Option<Offset> {
+        self.end
     }
 
     fn close(self: Box<Self>, _: Duration) {}
@@ -57,6 +82,7 @@ struct Played {
     commands: Sender<RestorerCommand>,
     events: Receiver<ControlEvent>,
     asked: Receiver<Instant>,
+    heartbeats: Receiver<Duration>,
     heartbeat: Heartbeat,
     started: Instant,
     join: JoinHandle<()>,
@@ -64,33 +90,40 @@ struct Played {
 }
 
 impl Played {
-    fn start(answers: bool) -> Self {
+    fn start(end: Option<Offset>) -> Self {
         let (commands, received) = unbounded();
         let (tell, events) = bounded(100);
-        let (ask, asked) = unbounded();
+        let ((ask, asked), (hear, heartbeats)) = (unbounded(), unbounded());
         let started = Instant::now();
         let heartbeat = Heartbeat::new("restorer", Duration::ZERO, started);
         let memory = Arc::new(SharedMemory::new(8 << 20).unwrap());
-        let quiet = Box::new(Quiet { answers, asked: ask });
+        let quiet = Box::new(Quiet { end, asked: ask, heartbeats: hear, heartbeat: heartbeat.clone(), started });
         let clock = Clock::start(std::time::SystemTime::now);
         let metrics = Metrics::new().unwrap();
         let restorer = Restorer::new(quiet, memory, clock, heartbeat.clone(), received, tell, metrics);
         let join = std::thread::spawn(move || restorer.run());
         let directory = TempDir::new().unwrap();
-        Self { commands, events, asked, heartbeat, started, join, directory }
+        Self { commands, events, asked, heartbeats, heartbeat, started, join, directory }
     }
 
     fn open(&self, opening: Opening) {
-        let changelog = TopicPartition::new("app-counts-changelog", 0);
-        let store =
-            StoreSpec { name: "counts".to_owned(), backend: Backend::RocksDb, changelog: Some(changelog.to_string()) };
+        self.open_stores(opening, 1);
+    }
+
+    fn open_stores(&self, opening: Opening, count: usize) {
+        let changelog = |index| TopicPartition::new(format!("app-counts-{index}-changelog"), 0);
+        let store = |index| StoreSpec {
+            name: format!("counts-{index}"),
+            backend: Backend::RocksDb,
+            changelog: Some(changelog(index).to_string()),
+        };
         self.tell(RestorerCommand::Open(OpenTask {
             task: TASK,
             opening,
             backoff: Backoff::new(opening),
             directory: self.directory.path().join("0_0"),
-            stores: vec![store],
-            changelogs: vec![(0, changelog)],
+            stores: (0..count).map(store).collect(),
+            changelogs: (0..count).map(|index| (index, changelog(index))).collect(),
             progress: ProgressCell::default(),
         }));
     }
@@ -111,7 +144,7 @@ impl Played {
 
 #[test]
 fn a_task_is_opened_again_only_after_its_state_came_back_to_be_closed() {
-    let played = Played::start(true);
+    let played = Played::start(Some(0));
     played.open(1);
     let ControlEvent::Restored { opening: 1, state, .. } = played.event() else { panic!("not restored") };
     // Released before the control thread read that, and given back: the state is still on its way.
@@ -127,17 +160,28 @@ fn a_task_is_opened_again_only_after_its_state_came_back_to_be_closed() {
 
 #[test]
 fn attempts_to_open_a_task_back_off_while_the_restorer_beats() {
-    let played = Played::start(false);
+    let played = Played::start(None);
     played.open(1);
     let attempts: Vec<Instant> = (0..4).map(|_| played.asked.recv_timeout(PATIENCE).unwrap()).collect();
     for (pair, least) in attempts.windows(2).zip([80, 160, 320]) {
         assert!(pair[1] - pair[0] >= Duration::from_millis(least), "{:?}", pair[1] - pair[0]);
     }
-    // The silence as it looks an hour after the start shows when the last beat was.
-    let hour = Duration::from_secs(3_600);
-    let last_beat = hour - played.heartbeat.stuck_for(played.started + hour).unwrap();
+    let last_beat = last_beat(&played.heartbeat, played.started);
     assert!(last_beat >= Duration::from_millis(500), "the last beat was {last_beat:?} after the start");
     played.tell(RestorerCommand::Abandon(TASK));
     assert!(matches!(played.event(), ControlEvent::Closed(TASK)));
+    played.stop();
+}
+
+#[test]
+fn the_restorer_beats_after_every_changelog_of_a_task() {
+    let played = Played::start(Some(1));
+    played.open_stores(1, 3);
+    let ControlEvent::Restored { state, .. } = played.event() else { panic!("not restored") };
+    state.close().unwrap();
+    // Where each changelog ends is asked first, then each is read.
+    let heartbeats: Vec<Duration> = played.heartbeats.try_iter().collect();
+    assert_eq!(heartbeats.len(), 6);
+    assert!(heartbeats.is_sorted_by(|before, after| before < after), "{heartbeats:?}");
     played.stop();
 }

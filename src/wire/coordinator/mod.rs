@@ -19,7 +19,7 @@ mod worker;
 pub use client::GroupClient;
 pub use connection::CoordinatorConnection;
 pub use membership::Membership;
-pub use offsets::{CommitError, OffsetsClient};
+pub use offsets::{CommitError, FetchError, OffsetsClient};
 pub use responses::{CommittedOffset, JoinError, Joined, Said};
 pub use settings::CoordinatorSettings;
 

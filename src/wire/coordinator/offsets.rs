@@ -39,6 +39,17 @@ impl CommitError {
     }
 }
 
+/// Why offsets were not fetched.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FetchError {
+    /// The coordinator refused for good.
+    #[error("the group coordinator refused to tell offsets: {0}")]
+    Refused(ErrorCode),
+    /// No answer in time, or none that may not be another one later.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
 /// A cheap handle on the connection that carries heartbeats and offsets. Every call blocks its thread.
 #[derive(Debug, Clone)]
 pub struct OffsetsClient {
@@ -71,7 +82,7 @@ impl OffsetsClient {
         &self,
         partitions: &[TopicPartition],
         timeout: Duration,
-    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, Error> {
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, FetchError> {
         let deadline = Instant::now() + timeout;
         // Stable within about 1 ms of a commit; the first waits are short.
         let mut wait = Duration::from_millis(2);
@@ -85,12 +96,12 @@ impl OffsetsClient {
                 Ok(Err(ErrorCode::UNSTABLE_OFFSET_COMMIT)) => {
                     retriable("fetch offsets", "a transaction is open on them")
                 }
-                Ok(Err(code)) if is_final(code) => return Err(fatal("fetch offsets", code.to_string())),
+                Ok(Err(code)) if is_final(code) => return Err(FetchError::Refused(code)),
                 Ok(Err(code)) => retriable("fetch offsets", code.to_string()),
                 Err(error) => error,
             };
             if Instant::now() + wait >= deadline {
-                return Err(failed);
+                return Err(failed.into());
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(Duration::from_millis(spread.next_ms()));

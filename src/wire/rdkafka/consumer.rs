@@ -132,6 +132,11 @@ impl Consumer for RdConsumer {
             .map_err(|code| error(code, format!("asking the offsets of {partition}")))
     }
 
+    fn fetched_end(&self, partition: &TopicPartition) -> Option<Offset> {
+        // Of another one librdkafka would begin to keep track.
+        self.assigned.contains_key(partition).then(|| self.client.fetched_end(&partition.topic, partition.partition))?
+    }
+
     fn close(self: Box<Self>, deadline: Duration) {
         let name = self.name.clone();
         close_within(self, deadline, &name);

@@ -123,6 +123,17 @@ impl Client {
         };
         if code == OK { Ok(first..next) } else { Err(code) }
     }
+
+    /// High watermark of a partition as the last fetch told it; nobody is asked.
+    pub(in crate::wire::rdkafka) fn fetched_end(&self, topic: &str, partition: i32) -> Option<Offset> {
+        let topic = c_string(topic);
+        let (mut first, mut next) = (0, 0);
+        // SAFETY: the client is alive, the string and the two integers live over the call.
+        let code =
+            unsafe { c::rd_kafka_get_watermark_offsets(self.raw, topic.as_ptr(), partition, &mut first, &mut next) };
+        // Negative: nothing was fetched yet.
+        (code == OK && next >= 0).then_some(next)
+    }
 }
 
 impl Drop for Client {

@@ -68,6 +68,15 @@ impl MockCluster {
         }
     }
 
+    /// Lets the coordinator refuse the next OffsetFetch with GROUP_AUTHORIZATION_FAILED.
+    #[cfg(test)]
+    pub(in crate::wire) fn refuse_offset_fetch(&self) {
+        const OFFSET_FETCH: i16 = 9;
+        let code = Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        // SAFETY: the cluster is alive, and reads the one code during the call.
+        unsafe { c::rd_kafka_mock_push_request_errors_array(self.raw, OFFSET_FETCH, 1, &raw const code) };
+    }
+
     /// Lets the brokers refuse connections, or accept them again.
     #[cfg(test)]
     pub(in crate::wire) fn set_down(&self, down: bool) {
