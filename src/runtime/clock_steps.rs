@@ -70,7 +70,7 @@ fn recipes() -> Recipes {
     builder.build("app").unwrap()
 }
 
-fn options(broker: &EmbeddedBroker, directory: &TempDir) -> Options {
+pub(super) fn options(broker: &EmbeddedBroker, directory: &TempDir) -> Options {
     let servers = broker.bootstrap_servers();
     Options {
         state_dir: directory.path().to_owned(),
@@ -94,7 +94,7 @@ fn options(broker: &EmbeddedBroker, directory: &TempDir) -> Options {
     }
 }
 
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "waited too long for {what}");
