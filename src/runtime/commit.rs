@@ -160,3 +160,6 @@ impl Execution<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,6 @@ fn reset(consumer: &mut dyn Consumer, partition: &TopicPartition, wanted: Offset
     consumer.unassign(partition)?;
     consumer.assign(partition, range.start)
 }
+
+#[cfg(test)]
+mod tests;

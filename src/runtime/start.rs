@@ -367,3 +367,6 @@ pub fn describe_for_readers(recipes: &Recipes) -> query::Topology {
         describe: topology.describe(),
     }
 }
+
+#[cfg(test)]
+mod tests;

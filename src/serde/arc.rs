@@ -46,4 +46,36 @@ mod tests {
         assert_eq!(serde.deserialize("t", Some(&out)), Ok(Arc::new(7)));
         assert!(serde.try_deserialize("t", None).is_err());
     }
+
+    /// Answers each call with another value.
+    struct Calls;
+
+    impl Serializer<i32> for Calls {
+        fn prepare(&self, topic: &str) -> Result<(), SerdeError> {
+            Err(SerdeError::Pending(topic.to_owned()))
+        }
+
+        fn serialize(&self, _: &str, _: &i32, _: &mut Vec<u8>) -> Result<bool, SerdeError> {
+            Ok(false)
+        }
+    }
+
+    impl Deserializer<i32> for Calls {
+        fn deserialize(&self, _: &str, _: Option<&[u8]>) -> Result<i32, SerdeError> {
+            Ok(1)
+        }
+
+        fn try_deserialize(&self, _: &str, _: Option<&[u8]>) -> Result<i32, SerdeError> {
+            Ok(2)
+        }
+    }
+
+    #[test]
+    fn each_call_is_the_inner_serdes_own() {
+        let serde = ArcSerde(Calls);
+        assert_eq!(serde.prepare("t"), Err(SerdeError::Pending("t".to_owned())));
+        assert_eq!(serde.serialize("t", &Arc::new(7), &mut Vec::new()), Ok(false));
+        assert_eq!(serde.deserialize("t", None), Ok(Arc::new(1)), "waits");
+        assert_eq!(serde.try_deserialize("t", None), Ok(Arc::new(2)), "never waits");
+    }
 }

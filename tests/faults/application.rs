@@ -120,9 +120,23 @@ http.bind = \"127.0.0.1:{PORT}\"
 
     /// Writes `count` more events, one key after the other of `keys`, each with `padding` bytes.
     pub fn tell(&mut self, keys: usize, count: usize, padding: usize) {
+        self.tell_of(|event| format!("k-{}", event % keys), count, padding);
+    }
+
+    /// As [`Application::tell`]; every 20th event is the only one of its key: when what follows from it is lost, no later
+    /// event makes up for it.
+    pub fn tell_some_once(&mut self, keys: usize, count: usize, padding: usize) {
+        let key = |event: usize| {
+            if event.is_multiple_of(20) { format!("once-{event}") } else { format!("k-{}", event % keys) }
+        };
+        self.tell_of(key, count, padding);
+    }
+
+    /// Writes `count` more events; the number of events before one gives its key.
+    fn tell_of(&mut self, key: impl Fn(usize) -> String, count: usize, padding: usize) {
         let mut written = Vec::with_capacity(count);
         for _ in 0..count {
-            let key = format!("k-{}", self.events_told % keys);
+            let key = key(self.events_told);
             self.events_told += 1;
             let number = self.told.entry(key.clone()).or_default();
             *number += 1;
@@ -139,6 +153,11 @@ http.bind = \"127.0.0.1:{PORT}\"
     pub fn forget(&mut self) {
         self.told.clear();
         self.events_told = 0;
+    }
+
+    /// Number of different keys told.
+    pub fn keys(&self) -> usize {
+        self.told.len()
     }
 
     /// Number of events told.

@@ -106,7 +106,7 @@ fn a_kill_at_any_point_of_a_commit_leaves_a_prefix_of_the_changelog_and_nothing_
         let mut instance = app.spawn(&format!("{name}={passes}"));
         wait_until(PROCESSED, &format!("the process to stop at `{name}`"), || {
             // One commit after the other has something to do.
-            app.tell(KEYS, 5 * KEYS, PADDING);
+            app.tell_some_once(KEYS, 5 * KEYS, PADDING);
             assert!(instance.exited().is_none(), "{}", instance.log());
             instance.log().matches(STOPPED).count() >= on_disk.len()
         });
@@ -119,5 +119,5 @@ fn a_kill_at_any_point_of_a_commit_leaves_a_prefix_of_the_changelog_and_nothing_
     let mut instance = app.start();
     app.wait_until_told(&mut instance);
     assert_eq!(instance.stop(STOP).code(), Some(0));
-    assert_eq!(check_prefixes(&app).0, KEYS + 10);
+    assert_eq!(check_prefixes(&app).0, app.keys() + 10);
 }

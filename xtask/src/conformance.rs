@@ -65,9 +65,14 @@ pub fn planted(run: &Run) -> Result<(), Stop> {
         let difference = copy.first_difference()?;
         all.push(Planted { name, difference, seconds: started.elapsed().as_secs_f64() });
     }
-    let missed = all.iter().filter(|planted| planted.difference.is_none()).count();
     print_table(&all);
-    if missed == 0 { Ok(()) } else { Err(Stop::Failed(1)) }
+    verdict(&all)
+}
+
+/// Fails unless every bug was found, of which there is at least one.
+fn verdict(all: &[Planted]) -> Result<(), Stop> {
+    let found = !all.is_empty() && all.iter().all(|planted| planted.difference.is_some());
+    if found { Ok(()) } else { Err(Stop::Failed(1)) }
 }
 
 fn print_table(all: &[Planted]) {
@@ -179,4 +184,28 @@ fn link_dependencies(from: &Path, to: &Path) -> Result<(), Stop> {
 fn remove(path: &Path) -> io::Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bug_that_is_not_found_fails_and_so_does_a_run_without_bugs() {
+        let planted = |difference: Option<&str>| Planted {
+            name: "bug".to_owned(),
+            difference: difference.map(str::to_owned),
+            seconds: 1.0,
+        };
+        let code = |all: &[Planted]| match verdict(all) {
+            Ok(()) => 0,
+            Err(Stop::Failed(code)) => code,
+            Err(Stop::Unable(what)) => panic!("{what}"),
+        };
+        let (found, missed) = (Some("difference in outputs"), None);
+        assert_eq!(code(&[planted(found), planted(found)]), 0);
+        assert_eq!(code(&[planted(found), planted(missed)]), 1);
+        assert_eq!(code(&[planted(missed), planted(found)]), 1);
+        assert_eq!(code(&[]), 1, "nothing was planted");
+    }
 }

@@ -300,25 +300,40 @@ fn the_channels_have_room_for_a_whole_life_of_every_task_of_the_plan() {
     assert_eq!((desk.thread.len(), desk.restorer.len()), (1_502, 1_500));
 }
 
+/// Does `work` on a thread of its own: a control thread that waits for room would wait for ever.
+fn within_patience<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, ended) = bounded(1);
+    let worker = std::thread::spawn(move || done.send(work()));
+    let result = ended.recv_timeout(PATIENCE);
+    result.unwrap_or_else(|error| panic!("{error}; the work has panicked: {}", worker.is_finished()))
+}
+
 #[test]
 fn a_thread_that_takes_no_commands_ends_the_run_with_its_name() {
-    let mut desk = Desk::new(1, 1);
-    desk.assign(&[0]);
-    let open = desk.opened();
-    desk.restored(&open);
-    desk.assign(&[]);
+    let (failure, placements, end) = within_patience(|| {
+        let mut desk = Desk::new(1, 1);
+        desk.assign(&[0]);
+        let open = desk.opened();
+        desk.restored(&open);
+        desk.assign(&[]);
+        let failure = desk.control.failure.as_ref().map(ToString::to_string);
+        (failure, desk.control.placements.len(), desk.control.run())
+    });
     let stuck = Stuck { thread: "stream thread 1".to_owned(), waiting: 1 };
-    assert!(matches!(&desk.control.failure, Some(RunError::Stuck(found)) if *found == stuck));
-    assert!(desk.control.placements.is_empty(), "nobody is sent to its tasks");
-    assert!(matches!(desk.control.run(), Err(RunError::Stuck(found)) if found == stuck));
+    assert_eq!(failure, Some(RunError::Stuck(stuck.clone()).to_string()));
+    assert_eq!(placements, 0, "nobody is sent to its tasks");
+    assert!(matches!(end, Err(RunError::Stuck(found)) if found == stuck));
 }
 
 #[test]
 fn a_restorer_that_takes_no_commands_ends_the_run_with_its_name() {
-    let mut desk = Desk::new(2, 1);
-    desk.assign(&[0, 1]);
+    let end = within_patience(|| {
+        let mut desk = Desk::new(2, 1);
+        desk.assign(&[0, 1]);
+        desk.control.run()
+    });
     let stuck = Stuck { thread: "the restorer".to_owned(), waiting: 1 };
-    assert!(matches!(desk.control.run(), Err(RunError::Stuck(found)) if found == stuck));
+    assert!(matches!(end, Err(RunError::Stuck(found)) if found == stuck));
 }
 
 #[test]

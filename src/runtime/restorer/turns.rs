@@ -18,7 +18,7 @@ const TASK: TaskId = TaskId::new(0, 0);
 /// A cluster that never has a record, and takes a moment for every question about a partition.
 struct Quiet {
     /// Of every partition; `None`: it does not tell.
-    end: Option<Offset>,
+    range: Option<Range<Offset>>,
     asked: Sender<Instant>,
     /// The restorer's, as of each question.
     heartbeats: Sender<Duration>,
@@ -51,12 +51,12 @@ impl Consumer for Quiet {
 
     fn read(
         &mut self,
-        _: &TopicPartition,
+        at: &TopicPartition,
         _: usize,
         _: &mut SourceBatch,
     ) -> Result<Option<PartitionEvent>, wire::Error> {
         self.take_a_moment();
-        Ok(self.end.map(|offset| PartitionEvent::End { offset }))
+        Ok(self.fetched_end(at).map(|offset| PartitionEvent::End { offset }))
     }
 
     fn wait(&mut self, timeout: Duration) -> bool {
@@ -68,14 +68,24 @@ impl Consumer for Quiet {
         let _ = self.asked.send(Instant::now());
         self.take_a_moment();
         let away = || wire::Error { kind: WireError::Retriable, context: at.to_string(), reason: "away".to_owned() };
-        self.end.map(|end| 0..end).ok_or_else(away)
+        self.range.clone().ok_or_else(away)
     }
 
     fn fetched_end(&self, _: &TopicPartition) -> Option<Offset> {
-        self.end
+        self.range.as_ref().map(|range| range.end)
     }
 
     fn close(self: Box<Self>, _: Duration) {}
+}
+
+fn changelog_and_store(index: StoreIndex) -> (TopicPartition, StoreSpec) {
+    let changelog = TopicPartition::new(format!("app-counts-{index}-changelog"), 0);
+    let store = StoreSpec {
+        name: format!("counts-{index}"),
+        backend: Backend::RocksDb,
+        changelog: Some(changelog.to_string()),
+    };
+    (changelog, store)
 }
 
 struct Played {
@@ -90,14 +100,14 @@ struct Played {
 }
 
 impl Played {
-    fn start(end: Option<Offset>) -> Self {
+    fn start(range: Option<Range<Offset>>) -> Self {
         let (commands, received) = unbounded();
         let (tell, events) = bounded(100);
         let ((ask, asked), (hear, heartbeats)) = (unbounded(), unbounded());
         let started = Instant::now();
         let heartbeat = Heartbeat::new("restorer", Duration::ZERO, started);
         let memory = Arc::new(SharedMemory::new(8 << 20).unwrap());
-        let quiet = Box::new(Quiet { end, asked: ask, heartbeats: hear, heartbeat: heartbeat.clone(), started });
+        let quiet = Box::new(Quiet { range, asked: ask, heartbeats: hear, heartbeat: heartbeat.clone(), started });
         let clock = Clock::start(std::time::SystemTime::now);
         let metrics = Metrics::new().unwrap();
         let restorer = Restorer::new(quiet, memory, clock, heartbeat.clone(), received, tell, metrics);
@@ -111,19 +121,14 @@ impl Played {
     }
 
     fn open_stores(&self, opening: Opening, count: usize) {
-        let changelog = |index| TopicPartition::new(format!("app-counts-{index}-changelog"), 0);
-        let store = |index| StoreSpec {
-            name: format!("counts-{index}"),
-            backend: Backend::RocksDb,
-            changelog: Some(changelog(index).to_string()),
-        };
+        let (changelogs, stores): (Vec<_>, Vec<_>) = (0..count).map(changelog_and_store).unzip();
         self.tell(RestorerCommand::Open(OpenTask {
             task: TASK,
             opening,
             backoff: Backoff::new(opening),
             directory: self.directory.path().join("0_0"),
-            stores: (0..count).map(store).collect(),
-            changelogs: (0..count).map(|index| (index, changelog(index))).collect(),
+            stores,
+            changelogs: changelogs.into_iter().enumerate().collect(),
             progress: ProgressCell::default(),
         }));
     }
@@ -144,7 +149,7 @@ impl Played {
 
 #[test]
 fn a_task_is_opened_again_only_after_its_state_came_back_to_be_closed() {
-    let played = Played::start(Some(0));
+    let played = Played::start(Some(0..0));
     played.open(1);
     let ControlEvent::Restored { opening: 1, state, .. } = played.event() else { panic!("not restored") };
     // Released before the control thread read that, and given back: the state is still on its way.
@@ -175,7 +180,7 @@ fn attempts_to_open_a_task_back_off_while_the_restorer_beats() {
 
 #[test]
 fn the_restorer_beats_after_every_changelog_of_a_task() {
-    let played = Played::start(Some(1));
+    let played = Played::start(Some(0..1));
     played.open_stores(1, 3);
     let ControlEvent::Restored { state, .. } = played.event() else { panic!("not restored") };
     state.close().unwrap();
@@ -184,4 +189,25 @@ fn the_restorer_beats_after_every_changelog_of_a_task() {
     assert_eq!(heartbeats.len(), 6);
     assert!(heartbeats.is_sorted_by(|before, after| before < after), "{heartbeats:?}");
     played.stop();
+}
+
+#[test]
+fn a_store_whose_position_is_not_in_its_changelog_is_rebuilt() {
+    // The position is 5: at the end, beyond the end, before the start.
+    for (range, kept) in [(5..5, true), (3..3, false), (10..10, false)] {
+        let played = Played::start(Some(range.clone()));
+        let (changelog, store) = changelog_and_store(0);
+        let (directory, memory) = (played.directory.path().join("0_0"), SharedMemory::new(8 << 20).unwrap());
+        let mut state = TaskState::open(&directory, &[store], &memory).unwrap().state;
+        let mut stored = Position::default();
+        stored.set(&changelog.to_string(), 5);
+        state.put(0, b"k", Some(b"row")).unwrap();
+        state.apply(&stored).unwrap();
+        state.close().unwrap();
+        played.open(1);
+        let ControlEvent::Restored { state, .. } = played.event() else { panic!("not restored: {range:?}") };
+        assert_eq!(state.get(0, b"k", &mut |_| ()).unwrap(), kept, "{range:?}");
+        assert_eq!(state.position().get(&changelog.to_string()), kept.then_some(5), "{range:?}");
+        played.stop();
+    }
 }

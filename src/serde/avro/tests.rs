@@ -157,6 +157,18 @@ fn a_writer_schema_is_fetched_once_for_all_serdes() {
 }
 
 #[test]
+fn what_an_older_schema_wrote_becomes_a_value_of_ours() {
+    let stub = Stub::start();
+    let older = ORDER.replace(r#""name": "amount", "type": "long""#, r#""name": "amount", "type": "int""#);
+    let older = older.replace(r#"{"name": "note", "type": ["null", "string"], "default": null},"#, "");
+    stub.put(1, &older);
+    let serde: AvroSerde<Order> = stub.serde(ORDER);
+    let mut bytes = datum();
+    bytes.drain(9..13); // no note
+    assert_eq!(serde.deserialize("t", Some(&framed(1, &bytes))), Ok(Order { note: None, ..order() }));
+}
+
+#[test]
 fn a_record_cut_anywhere_or_too_long_is_malformed() {
     let stub = Stub::start();
     stub.put(1, ORDER);

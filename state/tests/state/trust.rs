@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use thalweg_state::{Backend, Error, ErrorKind, Position, StoreSpec, TaskState};
+use thalweg_state::{Backend, Error, ErrorKind, Position, SharedMemory, StoreSpec, TaskState};
 
-use crate::fixture::{dump, get, memory, open, position, scan, spec};
+use crate::fixture::{dump, dump_snapshot, get, memory, open, position, scan, spec};
 
 fn stores() -> [StoreSpec; 1] {
     [spec("a", Backend::RocksDb)]
@@ -205,4 +205,27 @@ fn a_failed_write_poisons() {
         assert_eq!(answer.unwrap_err().kind, ErrorKind::Closed, "call {call}");
     }
     assert!(scan(&open(directory.path(), &stores()), 0, crate::fixture::ALL).is_empty());
+}
+
+#[test]
+fn a_write_that_fails_moves_no_position() {
+    let directory = TempDir::new().unwrap();
+    // The smallest write buffers: a background flush soon.
+    let memory = SharedMemory::new(1 << 20).unwrap();
+    let mut state = TaskState::open(directory.path(), &stores(), &memory).unwrap().state;
+    let reader = state.reader();
+    fs::remove_dir_all(directory.path().join("rocksdb")).unwrap();
+    let mut applied: i64 = 0;
+    loop {
+        assert!(applied < 10_000, "no flush has failed");
+        state.put(0, &applied.to_be_bytes(), Some(&[b'v'; 4_000])).unwrap();
+        if state.apply(&position(&[("a-changelog-0", applied + 1)])).is_err() {
+            break;
+        }
+        applied += 1;
+    }
+    let reached = position(&[("a-changelog-0", applied)]);
+    let view = reader.snapshot().unwrap();
+    assert_eq!((state.position(), view.position()), (&reached, &reached));
+    assert_eq!(dump_snapshot(&*view, 0).len() as i64, applied);
 }

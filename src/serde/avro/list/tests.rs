@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::super::{Deserializer, SerdeError, Serializer};
 use super::super::binary::put_varint;
-use super::super::stub::Stub;
+use super::super::stub::{Mood, Stub};
 use super::super::{AvroSerde, frame};
 use super::{EncodedList, EncodedListSerde};
 
@@ -243,6 +243,44 @@ fn a_change_that_fails_is_told_when_the_list_is_written() {
     let error = serde.serialize("t", &edited, &mut Vec::new()).unwrap_err().to_string();
     assert_eq!(error, "avro: a alloc::string::String does not fit schema 'Page'");
     assert!(edited.is_empty());
+}
+
+#[test]
+fn a_change_that_fails_changes_nothing() {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Text {
+        Right(String),
+        Wrong(i64),
+    }
+    #[derive(Serialize)]
+    struct Rough {
+        id: String,
+        state: Option<State>,
+        at: i64,
+        /// The last field: everything before it has been written when it fails.
+        text: Text,
+    }
+    let registry = Stub::start().registry();
+    let serde: EncodedListSerde<Rough> = registry.list_serde(PAGE).unwrap();
+    serde.layout.shared.know("t", &[PAGE]);
+    let line = |text| Rough { id: "a".into(), state: Some(State::New), at: 5, text };
+    let mut list = serde.empty();
+    list.insert(0, &line(Text::Right("b".into()))).unwrap();
+    let before = written(&serde, &list);
+    assert!(list.insert(0, &line(Text::Wrong(7))).is_err());
+    assert!(list.replace(0, &line(Text::Wrong(7))).is_err());
+    assert_eq!((list.len(), written(&serde, &list)), (1, before));
+}
+
+#[test]
+fn a_source_never_waits_for_the_registry_and_a_task_asks_before_it_writes() {
+    let stub = Stub::start();
+    stub.set(Mood::Silent);
+    let serde: EncodedListSerde<Line> = stub.registry().list_serde(PAGE).unwrap();
+    let read = serde.try_deserialize("t", Some(&framed(7, &[0])));
+    assert!(matches!(read.map(|list| list.len()), Err(SerdeError::Pending(_))));
+    assert!(matches!(serde.prepare("t"), Err(SerdeError::Pending(_))));
 }
 
 #[test]

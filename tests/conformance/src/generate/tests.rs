@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::case::Input;
+use crate::case::{Datum, Guarantee, Input, InputRecord, Optimization};
 use crate::check::check;
 use crate::coverage::Coverage;
 use crate::node::Node;
@@ -83,8 +83,19 @@ fn a_seed_and_a_number_say_everything() {
 
 #[test]
 fn a_case_survives_json() {
-    for index in 0..200 {
-        let case = case(3, index);
+    // What random cases leave at its default.
+    let mut unusual = case(3, 0);
+    unusual.config.optimization = Optimization::All;
+    unusual.config.guarantee = Guarantee::ExactlyOnceV2;
+    unusual.inputs.push(Input::Record(InputRecord {
+        topic: "in".to_owned(),
+        partition: Some(3),
+        key: None,
+        value: Some(Datum::Record { n: -1, s: String::new() }),
+        timestamp: -1,
+        headers: vec![("h".to_owned(), None)],
+    }));
+    for case in (0..200).map(|index| case(3, index)).chain([unusual]) {
         let json = serde_json::to_string(&case).unwrap();
         assert_eq!(serde_json::from_str::<Case>(&json).unwrap(), case, "{json}");
     }
