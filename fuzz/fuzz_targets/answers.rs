@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| thalweg::fuzzing::answers(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| thalweg_fuzz::holds(thalweg::fuzzing::answers, data));

@@ -191,7 +191,10 @@ fn read(key: &Key, given: &Given, value: &Toml) -> Result<Value, Problem> {
     read.ok_or_else(|| {
         let found = match (value, key.secret) {
             (_, true) => "the value".to_owned(),
-            (Toml::Array(_) | Toml::Table(_), false) => format!("a value of type {}", value.type_str()),
+            // What a broken file leaves of a time has no text: `Display` panics.
+            (Toml::Datetime(_) | Toml::Array(_) | Toml::Table(_), false) => {
+                format!("a value of type {}", value.type_str())
+            }
             (value, false) => value.to_string(),
         };
         let suggestion = if key.secret { None } else { instead(key, value) };

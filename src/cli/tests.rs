@@ -261,6 +261,13 @@ fn a_line_that_is_no_toml_hides_no_other_mistake() {
 }
 
 #[test]
+fn what_a_broken_file_leaves_of_a_time_is_told() {
+    let problems = refuse(&Inputs { file: file("[ka.\n[http]\nbind = 0:\n"), ..Inputs::default() });
+    let told = problems.iter().any(|problem| problem.contains("http.bind: a value of type datetime is not an IP"));
+    assert!(told, "{problems:?}");
+}
+
+#[test]
 fn a_number_with_a_unit_is_answered_with_the_number() {
     let told = |path: &str, value: &str| {
         refuse(&Inputs { file: file(LEAST), flags: vec![set(path, value)], ..Inputs::default() })

@@ -15,3 +15,8 @@ pub use changelog::changelog;
 pub use configuration::configuration;
 pub use cursor::cursor;
 pub use group::{answers, group};
+
+/// Memory in bytes that reading `data` may need: a part whatever the input is, and a part per byte of it.
+pub fn memory_max(data: &[u8]) -> u64 {
+    (256 << 10) + 256 * data.len() as u64
+}

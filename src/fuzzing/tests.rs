@@ -26,10 +26,6 @@ use crate::group::codec::{
 use crate::query::cursor::Cursor;
 use crate::types::{TaskId, TopicPartition};
 
-/// Memory that reading may need whatever the input is, and per byte of it.
-const BYTES_MAX: u64 = 256 << 10;
-const BYTES_PER_BYTE_MAX: u64 = 256;
-
 struct Target {
     name: &'static str,
     check: fn(&[u8]),
@@ -44,7 +40,7 @@ impl Target {
         let measured = || done = catch_unwind(AssertUnwindSafe(|| (self.check)(data)));
         let used = allocation_counter::measure(measured).bytes_max;
         done.unwrap_or_else(|panic| resume_unwind(panic));
-        let most = BYTES_MAX + BYTES_PER_BYTE_MAX * data.len() as u64;
+        let most = super::memory_max(data);
         assert!(used <= most, "{}: {used} bytes of memory for {} bytes: {data:02x?}", self.name, data.len());
     }
 
