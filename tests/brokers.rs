@@ -17,6 +17,7 @@ use thalweg::types::partition_of;
 use thalweg::wire::coordinator::{CoordinatorConnection, CoordinatorSettings};
 use thalweg::wire::{Kafka as _, KafkaClients, NewTopic};
 use thalweg_tests::records::{self, Record};
+use thalweg_tests::wait::wait_for;
 use thalweg_tests::{Kafka, wait_until};
 
 const APP: &str = "survivor";
@@ -117,6 +118,17 @@ fn processed(published: &Published) -> i64 {
     catalog.tasks.values().flat_map(inputs).map(|input| input.position).sum()
 }
 
+/// How far each task is, for the message of a failure.
+fn state(published: &Published) -> String {
+    let catalog = published.catalog.load();
+    let tasks = catalog.tasks.iter().map(|(id, task)| {
+        let progress = task.progress.load();
+        format!("{id} {}: {:?}, restore {:?}", task.state, progress.inputs, progress.restore)
+    });
+    let (tasks, health) = (tasks.collect::<Vec<_>>().join("\n"), published.health.load());
+    format!("{:?}, faults {:?}\n{tasks}", health.membership, health.faults)
+}
+
 /// The values of a topic by key, in order.
 fn values(clients: &KafkaClients, topic: &str) -> BTreeMap<String, Vec<i64>> {
     let mut values: BTreeMap<String, Vec<i64>> = BTreeMap::new();
@@ -152,7 +164,8 @@ fn nothing_is_lost_when_the_broker_with_the_coordinator_dies() {
     println!("killed broker {victim} at {} of {all}", processed(&published));
     writer.join().unwrap();
     println!("all written {:?} later", killed.elapsed());
-    wait_until(PATIENCE, "all records", || processed(&published) >= all);
+    let done = wait_for(PATIENCE, "all records", || (processed(&published) >= all).then_some(()));
+    done.unwrap_or_else(|late| panic!("{late}; {}", state(&published)));
     println!("all processed {:?} later", killed.elapsed());
     runtime.stop();
     runtime.join().unwrap();
