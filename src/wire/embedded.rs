@@ -180,6 +180,26 @@ mod tests {
     }
 
     #[test]
+    fn offsets_are_asked_from_the_new_leader_while_the_old_one_hangs() {
+        let broker = EmbeddedBroker::start(2).unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let at = TopicPartition::new("t", 0);
+        broker.cluster.mock.set_leader("t", 0, 1);
+        let mut consumer = broker.consumer("reader").unwrap();
+        assert_eq!(consumer.offsets(&at, PATIENCE).unwrap(), 0..0);
+        broker.cluster.mock.hang(1);
+        let short = Duration::from_millis(200);
+        let hangs = consumer.offsets(&at, short).unwrap_err();
+        assert_eq!(hangs.kind, ErrorKind::Retriable, "{hangs}");
+        broker.cluster.mock.set_leader("t", 0, 2);
+        let deadline = Instant::now() + PATIENCE;
+        // The new leader is asked for at any broker, sometimes at the one that hangs.
+        while consumer.offsets(&at, short).is_err() {
+            assert!(Instant::now() < deadline, "the old leader is asked for ever");
+        }
+    }
+
+    #[test]
     fn clients_close_in_time_while_no_broker_answers() {
         let broker = EmbeddedBroker::start(1).unwrap();
         broker.create_topic("t", 1).unwrap();

@@ -83,7 +83,9 @@ pub trait Consumer: Send {
     /// (a read that returned as many as asked for) nothing is announced until it was read to the end.
     fn wait(&mut self, timeout: Duration) -> bool;
 
-    /// First and next-to-write offset of a partition, asked from the broker.
+    /// First and next-to-write offset of a partition, asked from the leader that is known; waits at most `timeout`.
+    ///
+    /// After a failure the partition's leader is looked for, for at most `timeout` again: the caller asks once more.
     fn offsets(&mut self, partition: &TopicPartition, timeout: Duration) -> Result<std::ops::Range<Offset>, Error>;
 
     /// Next-to-write offset of an assigned partition as the last fetch from it told, without asking; `None` before the

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::closing::close_within;
 use super::error::{error, with_text};
-use super::native::{Client, Code, Message, Messages, OK, PartitionQueue, Topic, Wakeup};
+use super::native::{Client, Code, Message, Messages, OK, PartitionQueue, Topic, Wakeup, partition_count};
 use crate::types::{Headers, Offset, RecordView, SourceBatch, TopicPartition};
 use crate::wire::{Consumer, Error, ErrorKind, PartitionEvent};
 
@@ -127,9 +127,12 @@ impl Consumer for RdConsumer {
     }
 
     fn offsets(&mut self, partition: &TopicPartition, timeout: Duration) -> Result<Range<Offset>, Error> {
-        self.client
-            .offsets(&partition.topic, partition.partition, timeout)
-            .map_err(|code| error(code, format!("asking the offsets of {partition}")))
+        self.client.offsets(&partition.topic, partition.partition, timeout).map_err(|code| {
+            // librdkafka asks the leader of its metadata cache, 15 minutes long also one that died: it looks for
+            // another leader only of what it reads. To ask for the topic brings the new one into the cache.
+            let _ = partition_count(&self.client, &partition.topic, timeout);
+            error(code, format!("asking the offsets of {partition}"))
+        })
     }
 
     fn fetched_end(&self, partition: &TopicPartition) -> Option<Offset> {

@@ -26,6 +26,7 @@ pub(super) fn kind(code: Code) -> ErrorKind {
         c::RD_KAFKA_RESP_ERR__TRANSPORT
         | c::RD_KAFKA_RESP_ERR__RESOLVE
         | c::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
+        | c::RD_KAFKA_RESP_ERR__DESTROY_BROKER
         | c::RD_KAFKA_RESP_ERR__TIMED_OUT
         | c::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE
         | c::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT
@@ -63,6 +64,8 @@ mod tests {
         let failed = error(Code::RD_KAFKA_RESP_ERR__TIMED_OUT, "asking offsets of t-0");
         assert_eq!(failed.kind, ErrorKind::Retriable);
         assert!(failed.to_string().starts_with("asking offsets of t-0: "), "{failed}");
+        // A broker that died leaves the cluster's metadata, and librdkafka gives up what waits for it.
+        assert_eq!(kind(Code::RD_KAFKA_RESP_ERR__DESTROY_BROKER), ErrorKind::Retriable);
         assert_eq!(kind(Code::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), ErrorKind::Fenced);
         assert_eq!(kind(Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), ErrorKind::Fatal);
     }

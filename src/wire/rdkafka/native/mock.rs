@@ -77,6 +77,22 @@ impl MockCluster {
         unsafe { c::rd_kafka_mock_push_request_errors_array(self.raw, OFFSET_FETCH, 1, &raw const code) };
     }
 
+    /// Makes a broker, counted from 1, the leader of a partition.
+    #[cfg(test)]
+    pub(in crate::wire) fn set_leader(&self, topic: &str, partition: i32, broker: i32) {
+        let topic = c_string(topic);
+        // SAFETY: the cluster is alive, the string lives over the call.
+        let code = unsafe { c::rd_kafka_mock_partition_set_leader(self.raw, topic.as_ptr(), partition, broker) };
+        assert_eq!(code, OK);
+    }
+
+    /// Lets one broker, counted from 1, answer after a minute only, as one whose machine was lost.
+    #[cfg(test)]
+    pub(in crate::wire) fn hang(&self, broker: i32) {
+        // SAFETY: the cluster is alive.
+        assert_eq!(unsafe { c::rd_kafka_mock_broker_set_rtt(self.raw, broker, 60_000) }, OK);
+    }
+
     /// Lets the brokers refuse connections, or accept them again.
     #[cfg(test)]
     pub(in crate::wire) fn set_down(&self, down: bool) {
