@@ -76,8 +76,7 @@ fn a_cluster_that_refuses_for_good_ends_the_run_with_its_reason() {
     let directory = TempDir::new().unwrap();
     let (_, runtime, _) = start(ErrorKind::Fatal, &directory);
     wait_until("the end", || runtime.is_finished());
-    assert_eq!(
-        runtime.join().unwrap_err().to_string(),
-        RunError::Topics("asking: nobody is there".to_owned()).to_string()
-    );
+    let error = runtime.join().unwrap_err();
+    assert!(matches!(error, RunError::Topics(_)), "{error:?}");
+    assert_eq!(error.to_string(), "asking: nobody is there");
 }
