@@ -136,13 +136,16 @@ impl Outbox {
     }
 
     /// Hands the non-empty arenas of one step to `send`, emptying each after success. After an error the rest stays.
+    /// Arenas that stay empty give memory back, too.
     pub fn drain<E>(
         &mut self,
         step: Step,
         mut send: impl FnMut(&TopicPartition, &RecordArena) -> Result<(), E>,
     ) -> Result<(), E> {
-        for lane in self.lanes.iter_mut().filter(|lane| Step::of(lane) == step && !lane.arena.is_empty()) {
-            send(&lane.to, &lane.arena)?;
+        for lane in self.lanes.iter_mut().filter(|lane| Step::of(lane) == step) {
+            if !lane.arena.is_empty() {
+                send(&lane.to, &lane.arena)?;
+            }
             let waiting = if lane.store.is_none() { &mut self.sink_bytes } else { &mut self.changelog_bytes };
             *waiting = waiting.saturating_sub(lane.arena.bytes());
             lane.arena.clear();

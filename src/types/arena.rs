@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Timestamp;
 use super::headers::HeadersView;
+use super::recycle::recycle;
 
 /// Records for one partition, in order, in one byte arena.
 #[derive(Debug, Default)]
@@ -118,9 +119,9 @@ impl RecordArena {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// Empties the arena, keeping its memory.
+    /// Empties the arena, keeping as much memory as it needs when it is used alike again.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.records.clear();
+        recycle(&mut self.bytes);
+        recycle(&mut self.records);
     }
 }

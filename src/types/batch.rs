@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::headers::HeadersView;
+use super::recycle::recycle;
 use super::{Offset, Timestamp};
 
 /// One record, borrowed from its batch.
@@ -108,9 +109,9 @@ impl SourceBatch {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// Empties the batch, keeping its memory for the next one.
+    /// Empties the batch, keeping as much memory as the next one needs when it is alike.
     pub fn clear(&mut self) {
-        self.buffer.clear();
-        self.records.clear();
+        recycle(&mut self.buffer);
+        recycle(&mut self.records);
     }
 }

@@ -7,6 +7,7 @@ mod headers;
 mod ids;
 mod now;
 mod partition;
+mod recycle;
 mod spread;
 mod time_queue;
 mod trace;

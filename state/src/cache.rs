@@ -4,8 +4,8 @@
 //! (Kafka Streams' `CachingKeyValueStore` and `NamedCache`). Rows that were read or flushed stay as clean ones and save
 //! reads, until they have to make room: the clock algorithm picks what was not asked for lately.
 //!
-//! A put or get allocates nothing once the cache has grown to its size. Bounding it is the caller's job, through
-//! [`RecordCache::bytes`] and [`RecordCache::evict`].
+//! A put or get allocates nothing once the cache has grown to its size, apart from one arena after as many dead bytes as
+//! are alive. Bounding it is the caller's job, through [`RecordCache::bytes`] and [`RecordCache::evict`].
 
 use std::ops::RangeBounds;
 
@@ -29,8 +29,6 @@ pub struct RecordCache<C> {
     index: HashTable<u32>,
     /// Bytes of the arena that no row uses.
     garbage: usize,
-    /// The other half of a compaction; empty between two.
-    spare: Vec<u8>,
     /// Entries that became dirty since the last flush.
     dirty: Vec<u32>,
     writes: u32,
@@ -85,7 +83,6 @@ impl<C> Default for RecordCache<C> {
             free: Vec::new(),
             index: HashTable::new(),
             garbage: 0,
-            spare: Vec::new(),
             dirty: Vec::new(),
             writes: 0,
             hand: 0,
@@ -284,20 +281,21 @@ impl<C: Default> RecordCache<C> {
         self.free.push(number);
     }
 
-    /// Copies what is alive to the spare arena when half of the arena is not; entry numbers stay.
+    /// Copies what is alive to a new arena when half of the arena is not; entry numbers stay.
     fn compact_if_worth_it(&mut self) {
         if self.garbage <= GARBAGE_MIN || self.garbage <= self.arena.len() / 2 {
             return;
         }
+        // Room until as much again is not alive. A second arena that is kept would be as big, in every cache.
+        let mut arena = Vec::with_capacity(2 * (self.arena.len() - self.garbage) + GARBAGE_MIN);
         for entry in self.entries.iter_mut().filter(|entry| entry.state != State::Free) {
             let len = entry.key_len + entry.used();
             let alive = &self.arena[entry.start..][..len as usize];
-            entry.start = self.spare.len();
+            entry.start = arena.len();
             entry.room = entry.used();
-            self.spare.extend_from_slice(alive);
+            arena.extend_from_slice(alive);
         }
-        std::mem::swap(&mut self.arena, &mut self.spare);
-        self.spare.clear();
+        self.arena = arena;
         self.garbage = 0;
     }
 }

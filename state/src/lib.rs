@@ -15,6 +15,7 @@ mod memory;
 mod overlay;
 mod position;
 mod published;
+mod recycle;
 mod rocks;
 mod store;
 mod task_state;

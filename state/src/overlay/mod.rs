@@ -1,7 +1,7 @@
 //! The uncommitted writes of one store: keys and values in one byte arena, a hash table over them.
 //!
 //! A put or get allocates nothing once the arena and the table have grown to the size of a commit interval. Clearing
-//! keeps the memory. Bounding it is the caller's job, through [`Overlay::bytes`].
+//! keeps the memory that such an interval needs. Bounding it is the caller's job, through [`Overlay::bytes`].
 
 mod order;
 mod rows;
@@ -12,6 +12,7 @@ use std::hash::Hasher;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
+use crate::recycle::{recycle, recycle_table};
 use order::Order;
 pub(crate) use rows::Rows;
 
@@ -29,6 +30,8 @@ pub(crate) struct Overlay {
     garbage: usize,
     /// The other half of a compaction; empty between two.
     spare: Vec<u8>,
+    /// Length of the arena before the longest compaction since the last clear.
+    compacted: usize,
     order: RefCell<Order>,
 }
 
@@ -81,11 +84,15 @@ impl Overlay {
         self.arena.len() + self.entries.len() * (size_of::<Entry>() + size_of::<u32>())
     }
 
-    /// Forgets every write, keeps the memory.
+    /// Forgets every write.
     pub(crate) fn clear(&mut self) {
-        self.arena.clear();
-        self.entries.clear();
-        self.index.clear();
+        // Compactions swap the two.
+        let used = self.arena.len().max(std::mem::take(&mut self.compacted));
+        recycle(&mut self.arena, used);
+        recycle(&mut self.spare, used);
+        let rows = self.entries.len();
+        recycle(&mut self.entries, rows);
+        recycle_table(&mut self.index);
         self.garbage = 0;
         self.order.get_mut().clear();
     }
@@ -137,6 +144,7 @@ impl Overlay {
 
     /// Copies what is alive to the spare arena; entry numbers, and with them index and order, stay.
     fn compact(&mut self) {
+        self.compacted = self.compacted.max(self.arena.len());
         for entry in &mut self.entries {
             let len = entry.key_len + entry.value_len.unwrap_or_default();
             let alive = &self.arena[entry.start..][..len as usize];

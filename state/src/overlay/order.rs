@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use crate::recycle::recycle;
+
 /// Longest short run; one insertion moves at most 4 KiB.
 const RECENT_MAX: usize = 1024;
 
@@ -27,9 +29,11 @@ impl Order {
         self.ordered
     }
 
-    /// Forgets every entry, keeps the memory.
+    /// Forgets every entry.
     pub(super) fn clear(&mut self) {
-        self.settled.clear();
+        let used = self.settled.len();
+        recycle(&mut self.settled, used);
+        recycle(&mut self.spare, used);
         self.recent.clear();
         self.ordered = 0;
     }
