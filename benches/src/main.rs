@@ -36,6 +36,10 @@ use clap::Parser;
 
 use options::{Arguments, Command};
 
+/// As in the application.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Streams(options) => streams::run(&options, &root()),

@@ -16,8 +16,9 @@ use crate::task::{DecodePolicy, Recipes, TaskOptions};
 use crate::wire::coordinator::CoordinatorSettings;
 use crate::wire::{self, Kafka, KafkaClients};
 
-/// Bytes of uncommitted writes that cause an early commit (`statestore.uncommitted.max.bytes` of Kafka Streams).
-const UNCOMMITTED_BYTES_MAX: usize = 64 << 20;
+/// Bytes of uncommitted writes that cause an early commit. Half of Kafka Streams' default for
+/// `statestore.uncommitted.max.bytes`: a commit holds rows and records twice, the second time on their way out.
+const UNCOMMITTED_BYTES_MAX: usize = 32 << 20;
 /// Threads of the HTTP server; reads run on its blocking pool.
 const HTTP_THREADS: usize = 2;
 /// How long running requests may take after a stop.

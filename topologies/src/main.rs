@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use thalweg::cli;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = cli::arguments();
     let code = match arguments.get(1).map(String::as_str) {
